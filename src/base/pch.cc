@@ -1,0 +1,1 @@
+// The precompiled standard headers are built from this empty file.
