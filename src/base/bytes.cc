@@ -1,10 +1,10 @@
 #include "src/base/bytes.h"
 
+#include "src/base/assert.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-#include "src/base/assert.h"
 
 namespace larder::base {
 

@@ -1,5 +1,5 @@
-// Bytes in three shapes: std::string for rows, keys and messages (small, comparable, owned); std::string_view to look at
-// them; Buffer for bulk content that several stages read at once.
+// Bytes in three shapes: std::string for rows, keys and messages (small, comparable, owned); std::string_view to look
+// at them; Buffer for bulk content that several stages read at once.
 #pragma once
 
 #include <cstddef>

@@ -23,7 +23,7 @@ enum class Code {
     disconnected,
     overloaded,
     quorum_not_reached,
-    conflict,  // lost a race with a concurrent conditional operation
+    conflict,         // lost a race with a concurrent conditional operation
     unknown_outcome,  // the write may or may not have taken effect
     // Needs repair.
     corrupted,
@@ -57,7 +57,9 @@ inline std::unexpected<Error> fail(Code code, Subject subject, std::string messa
 inline std::unexpected<Error> fail(Code code, std::string message) {
     return std::unexpected<Error>(Error{code, Subject::none, std::move(message)});
 }
-inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+    return std::unexpected<Error>(std::move(error));
+}
 
 // The snake_case name of a code, as it stands in logs and JSON.
 std::string_view name_of(Code code);
@@ -69,9 +71,9 @@ std::string_view name_of(Subject subject);
 #define LARDER_CONCAT(a, b) LARDER_CONCAT_(a, b)
 
 // TRY(auto row, read(key)); declares `row` from the Result or returns its error from this function.
-#define TRY_IMPL_(tmp, ret, decl, ...)                            \
-    auto tmp = __VA_ARGS__;                                       \
-    if (!tmp) ret ::std::unexpected(::std::move(tmp).error());    \
+#define TRY_IMPL_(tmp, ret, decl, ...)                         \
+    auto tmp = __VA_ARGS__;                                    \
+    if (!tmp) ret ::std::unexpected(::std::move(tmp).error()); \
     decl = *::std::move(tmp)
 #define TRY(decl, ...) TRY_IMPL_(LARDER_CONCAT(try_result_, __LINE__), return, decl, __VA_ARGS__)
 #define CO_TRY(decl, ...) TRY_IMPL_(LARDER_CONCAT(try_result_, __LINE__), co_return, decl, __VA_ARGS__)

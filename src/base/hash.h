@@ -1,13 +1,14 @@
-// Cryptographic digests (OpenSSL underneath; its headers stay in hash.cc). Objects are not thread-safe; any thread may own one.
+// Cryptographic digests (OpenSSL underneath; its headers stay in hash.cc). Objects are not thread-safe; any thread may
+// own one.
 #pragma once
+
+#include "src/base/id.h"
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "src/base/id.h"
 
 namespace larder::base {
 

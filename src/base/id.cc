@@ -32,7 +32,9 @@ std::optional<Tag> Tag::decode(std::string_view raw) {
                static_cast<std::uint32_t>(get_big_endian(raw.substr(12, 4)))};
 }
 
-std::string Tag::hex() const { return hex_encode(encode()); }
+std::string Tag::hex() const {
+    return hex_encode(encode());
+}
 
 std::optional<Tag> Tag::from_hex(std::string_view text) {
     const auto raw = hex_decode(text);

@@ -15,8 +15,12 @@ struct Instant {
     std::int64_t ns = 0;
     auto operator<=>(const Instant&) const = default;
 };
-inline Instant operator+(Instant t, Duration d) { return {t.ns + d.count()}; }
-inline Duration operator-(Instant a, Instant b) { return Duration(a.ns - b.ns); }
+inline Instant operator+(Instant t, Duration d) {
+    return {t.ns + d.count()};
+}
+inline Duration operator-(Instant a, Instant b) {
+    return Duration(a.ns - b.ns);
+}
 
 // Milliseconds since 1970-01-01 UTC.
 struct WallTime {
@@ -26,8 +30,12 @@ struct WallTime {
 };
 
 // Hybrid logical time in one word: 48 bits of wall milliseconds, 16 bits of counter (Kulkarni et al. 2014).
-constexpr std::uint64_t make_hybrid(std::uint64_t ms, std::uint16_t counter) { return ms << 16 | counter; }
-constexpr std::int64_t hybrid_ms(std::uint64_t hybrid) { return static_cast<std::int64_t>(hybrid >> 16); }
+constexpr std::uint64_t make_hybrid(std::uint64_t ms, std::uint16_t counter) {
+    return ms << 16 | counter;
+}
+constexpr std::int64_t hybrid_ms(std::uint64_t hybrid) {
+    return static_cast<std::int64_t>(hybrid >> 16);
+}
 
 // "Tue, 03 Nov 2026 11:27:04 GMT" (IMF-fixdate, RFC 9110 §5.6.7).
 std::string format_http_date(WallTime t);

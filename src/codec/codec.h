@@ -3,12 +3,12 @@
 // bytes stay readable for ever (docs/formats.md).
 #pragma once
 
+#include "src/base/error.h"
+#include "src/base/id.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "src/base/error.h"
-#include "src/base/id.h"
 
 namespace larder::codec {
 
@@ -58,8 +58,8 @@ class Writer {
     std::string out_;
 };
 
-// Takes from a view, which must outlive what it returns. After a read past the end or a malformed value every read gives
-// zero and ok() is false: check once at the end.
+// Takes from a view, which must outlive what it returns. After a read past the end or a malformed value every read
+// gives zero and ok() is false: check once at the end.
 class Reader {
  public:
     explicit Reader(std::string_view in) : in_(in) {}

@@ -2,12 +2,12 @@
 // values. A hop there and back costs about 24 µs: send work that takes longer, or batches.
 #pragma once
 
+#include "src/io/future.h"
+#include "src/io/task.h"
+
 #include <memory>
 #include <type_traits>
 #include <utility>
-
-#include "src/io/future.h"
-#include "src/io/task.h"
 
 namespace larder::io {
 
@@ -18,8 +18,8 @@ class Blocking {
     virtual void submit(Work work) = 0;
     virtual Executor& executor() = 0;
 
-    // Runs `f` on the pool and returns what it returned, here. `f` owns all it touches: if the caller goes away it still
-    // runs to its end.
+    // Runs `f` on the pool and returns what it returned, here. `f` owns all it touches: if the caller goes away it
+    // still runs to its end.
     template <typename F, typename R = std::invoke_result_t<F&>>
     Task<R> run(F f) {
         Promise<R> done(executor());

@@ -26,8 +26,12 @@ struct Sleep {
 
 }  // namespace
 
-Task<void> Clock::sleep_until(base::Instant when) { co_await Sleep{*this, when}; }
+Task<void> Clock::sleep_until(base::Instant when) {
+    co_await Sleep{*this, when};
+}
 
-Task<void> Clock::sleep_for(base::Duration d) { return sleep_until(now() + d); }
+Task<void> Clock::sleep_for(base::Duration d) {
+    return sleep_until(now() + d);
+}
 
 }  // namespace larder::io

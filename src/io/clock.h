@@ -1,11 +1,11 @@
 // Time, as the engine sees it. Real: the system's clocks. Simulated: virtual time, offset and drift per node.
 #pragma once
 
-#include <cstdint>
-
 #include "src/base/time.h"
 #include "src/io/executor.h"
 #include "src/io/task.h"
+
+#include <cstdint>
 
 namespace larder::io {
 

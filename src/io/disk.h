@@ -1,10 +1,12 @@
-// The disk: plain blocking calls, made on pool threads and committing threads, never on the engine thread (but for reads
-// known to be small and cached). Nothing is durable before sync_data (contents) or sync_dir (names). Real: the file
-// system. Simulated: forgets what was not synced, tears writes, fills up, flips bits, fails.
+// The disk: plain blocking calls, made on pool threads and committing threads, never on the engine thread (but for
+// reads known to be small and cached). Nothing is durable before sync_data (contents) or sync_dir (names). Real: the
+// file system. Simulated: forgets what was not synced, tears writes, fills up, flips bits, fails.
 //
 // Errors: not_found, already_exists, no_space, io_failure, permission_denied; Subject::disk, the path in the message.
 // After a failed sync_data nothing is known of the writes before it: the caller abandons the file (Rebello, ATC 2020).
 #pragma once
+
+#include "src/base/error.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +14,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "src/base/error.h"
 
 namespace larder::io {
 

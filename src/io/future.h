@@ -1,13 +1,13 @@
 // A one-shot value between a callback and a coroutine of the same executor.
 #pragma once
 
+#include "src/base/assert.h"
+#include "src/io/executor.h"
+
 #include <coroutine>
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include "src/base/assert.h"
-#include "src/io/executor.h"
 
 namespace larder::io {
 
@@ -15,8 +15,8 @@ namespace larder::io {
 template <typename T>
 class Future;
 
-// The giving half. set() is called on the executor's thread, at most once has effect; the waiter resumes later, from the
-// executor, never inside set(). Copies share the state. Never setting it leaves the waiter asleep: every wait that
+// The giving half. set() is called on the executor's thread, at most once has effect; the waiter resumes later, from
+// the executor, never inside set(). Copies share the state. Never setting it leaves the waiter asleep: every wait that
 // depends on another machine is under a deadline (timeout.h).
 template <typename T>
 class Promise {

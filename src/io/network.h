@@ -2,15 +2,15 @@
 // Real: the links of src/rpc (a single node has only itself). Simulated: delay, loss, duplication, partitions.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <string>
-#include <vector>
-
 #include "src/base/bytes.h"
 #include "src/base/error.h"
 #include "src/base/time.h"
 #include "src/io/task.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace larder::io {
 

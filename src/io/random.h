@@ -1,10 +1,10 @@
 // Randomness. Real: the system's generator. Simulated: one seed per run.
 #pragma once
 
+#include "src/base/id.h"
+
 #include <cstdint>
 #include <span>
-
-#include "src/base/id.h"
 
 namespace larder::io {
 

@@ -1,10 +1,10 @@
-// The real makers of the five seams: one engine thread on a Boost.Asio loop, the system's clocks and generator, the file
-// system, a pool of threads, and a network that knows only this node.
+// The real makers of the five seams: one engine thread on a Boost.Asio loop, the system's clocks and generator, the
+// file system, a pool of threads, and a network that knows only this node.
 #pragma once
 
-#include <memory>
-
 #include "src/io/env.h"
+
+#include <memory>
 
 namespace boost::asio {
 class io_context;

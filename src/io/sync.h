@@ -1,13 +1,13 @@
 // Waiting inside one executor: counters of free places, and a lock in order of asking.
 #pragma once
 
+#include "src/io/future.h"
+#include "src/io/task.h"
+
 #include <cstddef>
 #include <deque>
 #include <memory>
 #include <utility>
-
-#include "src/io/future.h"
-#include "src/io/task.h"
 
 namespace larder::io {
 

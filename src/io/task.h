@@ -7,13 +7,13 @@
 // An exception that leaves a task ends the process: expected failures are Results.
 #pragma once
 
+#include "src/base/assert.h"
+
 #include <coroutine>
 #include <cstdlib>
 #include <exception>
 #include <optional>
 #include <utility>
-
-#include "src/base/assert.h"
 
 namespace larder::io {
 

@@ -46,15 +46,23 @@ struct TaskGroup::Root {
     };
 };
 
-TaskGroup::Root TaskGroup::run(std::shared_ptr<State>, Task<void> task) { co_await std::move(task); }
+TaskGroup::Root TaskGroup::run(std::shared_ptr<State>, Task<void> task) {
+    co_await std::move(task);
+}
 
 TaskGroup::TaskGroup(Executor& executor) : state_(std::make_shared<State>(executor)) {}
 
-TaskGroup::~TaskGroup() { stop(); }
+TaskGroup::~TaskGroup() {
+    stop();
+}
 
-void TaskGroup::spawn(Task<void> task) { run(state_, std::move(task)); }
+void TaskGroup::spawn(Task<void> task) {
+    run(state_, std::move(task));
+}
 
-std::size_t TaskGroup::size() const { return state_->frames.size(); }
+std::size_t TaskGroup::size() const {
+    return state_->frames.size();
+}
 
 void TaskGroup::stop() {
     while (!state_->frames.empty()) {

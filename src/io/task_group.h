@@ -1,12 +1,12 @@
 // Background tasks with an owner. No task runs without one.
 #pragma once
 
+#include "src/io/future.h"
+#include "src/io/task.h"
+
 #include <cstddef>
 #include <list>
 #include <memory>
-
-#include "src/io/future.h"
-#include "src/io/task.h"
 
 namespace larder::io {
 

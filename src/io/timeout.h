@@ -1,12 +1,12 @@
 // A bound on how long to wait for a task.
 #pragma once
 
-#include <utility>
-
 #include "src/base/error.h"
 #include "src/io/clock.h"
 #include "src/io/future.h"
 #include "src/io/task_group.h"
+
+#include <utility>
 
 namespace larder::io {
 
@@ -24,9 +24,8 @@ Task<base::Result<T>> with_deadline(Executor& executor, Clock& clock, base::Inst
     Promise<base::Result<T>> out(executor);
     TaskGroup group(executor);
     group.spawn(detail::run_into<T>(std::move(task), out));
-    const auto timer = clock.call_at(deadline, [out] {
-        out.set(base::fail(base::Code::timeout, "no answer before the deadline"));
-    });
+    const auto timer =
+        clock.call_at(deadline, [out] { out.set(base::fail(base::Code::timeout, "no answer before the deadline")); });
     auto result = co_await out.future();
     clock.cancel(timer);
     co_return result;
