@@ -12,7 +12,7 @@ namespace larder::io {
 
 namespace detail {
 template <typename T>
-Task<void> run_into(Task<base::Result<T>> task, Promise<base::Result<T>> out) {
+Task<void> run_into(Task<base::Result<T>> task, io::Promise<base::Result<T>> out) {
     out.set(co_await std::move(task));
 }
 }  // namespace detail
