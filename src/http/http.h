@@ -2,6 +2,15 @@
 // the caller's memory. What Beast accepts and should not (docs/decisions, request smuggling) is refused here first.
 #pragma once
 
+#include "src/base/bytes.h"
+#include "src/base/error.h"
+#include "src/base/limits.h"
+#include "src/base/metrics.h"
+#include "src/base/time.h"
+#include "src/io/real_env.h"
+#include "src/io/task.h"
+
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,12 +20,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "src/base/bytes.h"
-#include "src/base/error.h"
-#include "src/base/metrics.h"
-#include "src/io/real_env.h"
-#include "src/io/task.h"
 
 namespace larder::http {
 
@@ -72,8 +75,8 @@ class Exchange {
     // Reads whatever is there next (at least 1 byte unless at the end), at most out.size().
     virtual io::Task<base::Result<std::size_t>> read_some(std::span<std::byte> out) = 0;
 
-    // The whole response at once; the server adds Content-Length (unless the status has no body). For HEAD the length is
-    // that of `body` unless the headers already carry Content-Length; no body is sent.
+    // The whole response at once; the server adds Content-Length (unless the status has no body). For HEAD the length
+    // is that of `body` unless the headers already carry Content-Length; no body is sent.
     virtual io::Task<base::Result<void>> respond(ResponseHead head, std::string body) = 0;
     // A streamed response. Without `content_length` it is chunked (or ends with the connection for HTTP/1.0).
     virtual io::Task<base::Result<void>> start(ResponseHead head, std::optional<std::uint64_t> content_length) = 0;
@@ -101,10 +104,24 @@ struct ListenOptions {
     std::string server_name = "Larder";
 };
 
+// Bounds that keep one client from harming the others.
+struct Limits {
+    std::size_t connections = 4096;
+    std::size_t connections_per_address = 1024;  // of one IP address; not for Unix sockets
+    int requests_per_connection = base::limits::kRequestsPerConnectionMax;
+    base::Duration idle = std::chrono::seconds(60);         // between requests
+    base::Duration header = std::chrono::seconds(10);       // from the first byte of a request to the end of its header
+    base::Duration body_grace = std::chrono::seconds(20);   // waiting for body bytes before the least rate counts
+    std::uint64_t least_body_rate = 1024;                   // bytes a second of waiting
+    base::Duration write_stall = std::chrono::seconds(60);  // a client that takes nothing of the response
+    base::Duration discard_time = std::chrono::seconds(2);  // for a body that nobody wants, after the response
+    std::uint64_t discard_bytes = 4 * 1024 * 1024;
+};
+
 class Server {
  public:
     // `env` outlives the server. Metrics: http_connections, http_refused_requests_total.
-    Server(io::RealEnv& env, base::Metrics& metrics);
+    Server(io::RealEnv& env, base::Metrics& metrics, Limits limits = {});
     ~Server();
 
     // Binds and starts accepting. Errors: already_exists (address in use), permission_denied, invalid_argument; the
@@ -112,8 +129,8 @@ class Server {
     base::Result<void> listen(ListenOptions options, Handler handler);
     // The bound "host:port" of the n-th listener (with the real port when 0 was asked for).
     std::string address(std::size_t n = 0) const;
-    // Stops accepting, closes idle connections, and waits until running requests have ended or `deadline` has come; then
-    // cuts those left. Returns how many were cut.
+    // Stops accepting, closes idle connections, and waits until running requests have ended or `deadline` has come;
+    // then cuts those left. Returns how many were cut.
     io::Task<std::size_t> drain(base::Instant deadline);
 
  private:
@@ -137,8 +154,8 @@ class Client {
     explicit Client(std::string address);
     ~Client();
 
-    // Sends one request and waits for the whole response. `body_length` empty with a source means chunked. The sink sees
-    // the body of any status; with none, `body` of the return value holds it (bounded at 64 MiB).
+    // Sends one request and waits for the whole response. `body_length` empty with a source means chunked. The sink
+    // sees the body of any status; with none, `body` of the return value holds it (bounded at 64 MiB).
     struct Request {
         std::string method;
         std::string target;
