@@ -88,6 +88,15 @@ Check check_lines(std::string_view bytes) {
     return {};
 }
 
+// Whether the request line ends in a well-formed version that is neither 1.0 nor 1.1 (Beast refuses those).
+bool speaks_another_version(std::string_view bytes) {
+    const auto line = bytes.substr(0, bytes.find('\r'));
+    const auto version = line.substr(std::min(line.rfind(' '), line.size() - 1) + 1);
+    const auto digit = [&](std::size_t i) { return version[i] >= '0' && version[i] <= '9'; };
+    return version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.' && digit(5) && digit(7) &&
+           version != "HTTP/1.1" && version != "HTTP/1.0";
+}
+
 bool is_method(std::string_view method) {
     return method.size() <= kMethodBytesMax &&
            std::ranges::all_of(method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
@@ -220,7 +229,7 @@ std::expected<ParsedRequest, Refusal> parse_request_head(std::string_view bytes)
     if (auto ok = check_lines(bytes); !ok) return std::unexpected(std::move(ok).error());
     Collector<true> found;
     const auto error = parse_fields(found, bytes);
-    if (error == beast::http::error::bad_version || (!error && found.version != 11 && found.version != 10))
+    if (error == beast::http::error::bad_version && speaks_another_version(bytes))
         return refuse(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
     if (error) return refuse(400, "The request header is malformed: " + error.message() + ".");
     if (!is_method(found.method)) return refuse(400, "The method is malformed.");

@@ -101,7 +101,7 @@ TEST_CASE("request lines are checked") {
     CHECK(verdict("GET * HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
     CHECK(verdict("GET / HTTP/1.2\r\nHost: a\r\n\r\n") == 505);
     CHECK(verdict("GET / HTTP/2.0\r\nHost: a\r\n\r\n") == 505);
-    CHECK(verdict("GET / HTTP/11\r\nHost: a\r\n\r\n") == 505);
+    CHECK(verdict("GET / HTTP/11\r\nHost: a\r\n\r\n") == 400);
     CHECK(verdict("GET  / HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
     CHECK(verdict("GET / HTTP/1.1 \r\nHost: a\r\n\r\n") == 400);
     CHECK(verdict("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
