@@ -5,6 +5,11 @@
 // checksum: damage is reported as Code::corrupted, never returned as data.
 #pragma once
 
+#include "src/base/error.h"
+#include "src/base/metrics.h"
+#include "src/io/env.h"
+#include "src/io/task.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,11 +17,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "src/base/error.h"
-#include "src/base/metrics.h"
-#include "src/io/env.h"
-#include "src/io/task.h"
 
 namespace larder::db {
 
@@ -58,21 +58,21 @@ using Change = std::move_only_function<base::Result<void>(Writer&)>;
 using Look = std::move_only_function<base::Result<void>(Reader&)>;
 
 struct Options {
-    std::string folder;             // e.g. /var/lib/larder/meta; made if missing
-    std::uint32_t shards = 4;       // fixed at creation; the stored number wins
+    std::string folder;                   // e.g. /var/lib/larder/meta; made if missing
+    std::uint32_t shards = 4;             // fixed at creation; the stored number wins
     std::size_t cache_bytes = 16u << 20;  // page cache of all connections together
 };
 
 // What opening found. A quarantined shard file is kept aside under the name given and replaced by an empty one.
 struct OpenReport {
-    bool unclean = false;                   // the last stop was not a clean one
-    std::vector<std::string> quarantined;   // paths, with the reason after a colon
+    bool unclean = false;                  // the last stop was not a clean one
+    std::vector<std::string> quarantined;  // paths, with the reason after a colon
 };
 
 class Db {
  public:
-    // Opens or makes the shards and verifies them. Fails with unsupported when the files are of a newer format. Blocking;
-    // called at start-up.
+    // Opens or makes the shards and verifies them. Fails with unsupported when the files are of a newer format.
+    // Blocking; called at start-up.
     static base::Result<std::unique_ptr<Db>> open(io::Env& env, base::Metrics& metrics, Options options);
     // Waits for the committing threads; pending commits are finished first.
     virtual ~Db() = default;
