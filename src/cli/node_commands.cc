@@ -1,0 +1,85 @@
+#include "src/base/encoding.h"
+#include "src/cli/commands.h"
+#include "src/cli/show.h"
+
+#include <boost/json.hpp>
+
+#include <cerrno>
+#include <iostream>
+#include <system_error>
+#include <unistd.h>
+
+namespace larder::cli {
+
+namespace json = boost::json;
+
+Done show_status(Session& session) {
+    TRY(const auto status, session.call("GET", "/v1/status"));
+    const auto& problems = status.at("problems").as_array();
+    const auto exit = problems.empty() ? Exit::done : Exit::no_quorum;
+    if (session.show_json(status)) return exit;
+    std::cout << "Cluster  " << status.at("cluster").as_string().c_str() << "   node "
+              << std::string_view(status.at("node").as_string()).substr(0, 8) << "   larder "
+              << status.at("version").as_string().c_str() << '\n'
+              << "S3       " << status.at("s3_endpoint").as_string().c_str() << "   region "
+              << status.at("region").as_string().c_str() << '\n'
+              << "Holds    " << status.at("buckets").to_number<std::uint64_t>() << " buckets, "
+              << status.at("objects").to_number<std::uint64_t>() << " objects, "
+              << format_size(status.at("bytes").to_number<std::uint64_t>()) << "\n\n";
+    Table table({{"DATA FOLDER"}, {"USED", true}, {"FREE", true}, {"DISK", true}, {"STATE"}});
+    for (const auto& item : status.at("data_folders").as_array()) {
+        const auto& folder = item.as_object();
+        table.add({std::string(folder.at("path").as_string()),
+                   format_size(folder.at("used_bytes").to_number<std::uint64_t>()),
+                   format_size(folder.at("free_bytes").to_number<std::uint64_t>()),
+                   format_size(folder.at("total_bytes").to_number<std::uint64_t>()),
+                   folder.at("writable").as_bool() ? "ok" : "read-only"});
+    }
+    std::cout << table.text();
+    for (const auto& problem : problems) std::cout << "! " << problem.as_string().c_str() << '\n';
+    return exit;
+}
+
+Done show_version(const Globals& globals) {
+    if (globals.json) {
+        std::cout << json::serialize(json::object{{"version", LARDER_VERSION}}) << '\n';
+    } else {
+        std::cout << "larder " << LARDER_VERSION << '\n';
+    }
+    return Exit::done;
+}
+
+Done verify_data(Session& session) {
+    TRY(const auto result, session.call("POST", "/v1/verify"));
+    const auto& damage = result.at("damage").as_array();
+    if (!session.show_json(result)) {
+        for (const auto& line : damage) std::cout << line.as_string().c_str() << '\n';
+        std::cout << (damage.empty() ? "Everything stored here was read and is whole.\n" : "");
+    }
+    return damage.empty() ? Exit::done : Exit::damage;
+}
+
+Done make_snapshot(Session& session, const std::string& folder) {
+    TRY(const auto result, session.call("POST", "/v1/snapshot?folder=" + base::percent_encode(folder, true)));
+    if (!session.show_json(result)) std::cout << "Metadata copied to " << folder << " and verified.\n";
+    return Exit::done;
+}
+
+Done run_server(const std::vector<std::string>& arguments) {
+    // larderd lies beside this program; PATH is the second choice.
+    std::string own(4096, '\0');
+    const auto length = ::readlink("/proc/self/exe", own.data(), own.size());
+    own.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+    const std::string beside = own.substr(0, own.rfind('/') + 1) + "larderd";
+    std::vector<char*> words{const_cast<char*>("larderd")};
+    for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    ::execv(beside.c_str(), words.data());
+    ::execvp("larderd", words.data());
+    auto problem = admin::make_problem("no-such-file", "larderd is not installed beside larder nor on the PATH.",
+                                       {std::generic_category().message(errno)});
+    problem.fix = {"apt install larder-server"};
+    return std::unexpected(std::move(problem));
+}
+
+}  // namespace larder::cli
