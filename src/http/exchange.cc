@@ -169,7 +169,7 @@ void ServerExchange::abort() {
 io::Task<bool> ServerExchange::settle() {
     if (phase_ == Phase::streaming && !aborted_) abort();
     if (phase_ == Phase::waiting && !aborted_)
-        (void)co_await respond({.status = 500, .headers = {}}, "The request was left without an answer.\n");
+        (void)co_await respond({.status = 500}, "The request was left without an answer.\n");
     if (aborted_ || owes_continue_) co_return false;
     const bool whole = co_await body_.discard();
     co_return whole&& keep_alive_;

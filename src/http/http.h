@@ -58,7 +58,7 @@ struct RequestHead {
 
 struct ResponseHead {
     int status = 200;
-    Headers headers;  // Date, Server, Content-Length and Connection are added by the server
+    Headers headers = {};  // Date, Server, Content-Length and Connection are added by the server
 };
 
 // One request and its response. Engine thread. The handler must send exactly one final response: respond(), or start()
@@ -97,9 +97,9 @@ using Handler = std::function<io::Task<void>(Exchange&)>;
 
 struct ListenOptions {
     // "host:port" ("[::1]:3900", ":3900" for all addresses) or "unix:/run/larder/admin.sock".
-    std::string address;
-    std::string certificate_file;  // PEM chain; TLS when given, with its key
-    std::string key_file;
+    std::string address = {};
+    std::string certificate_file = {};  // PEM chain; TLS when given, with its key
+    std::string key_file = {};
     std::uint32_t unix_mode = 0660;
     std::string server_name = "Larder";
 };
@@ -157,18 +157,18 @@ class Client {
     // Sends one request and waits for the whole response. `body_length` empty with a source means chunked. The sink
     // sees the body of any status; with none, `body` of the return value holds it (bounded at 64 MiB).
     struct Request {
-        std::string method;
-        std::string target;
-        Headers headers;
-        std::string body;  // used when `source` is empty
-        Source source;
-        std::optional<std::uint64_t> body_length;
-        Sink sink;
+        std::string method = {};
+        std::string target = {};
+        Headers headers = {};
+        std::string body = {};  // used when `source` is empty
+        Source source = {};
+        std::optional<std::uint64_t> body_length = {};
+        Sink sink = {};
     };
     struct Reply {
         int status = 0;
-        Headers headers;
-        std::string body;
+        Headers headers = {};
+        std::string body = {};
     };
     base::Result<Reply> send(Request request);
 

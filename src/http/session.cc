@@ -46,6 +46,10 @@ std::expected<std::optional<ParsedRequest>, Refusal> Session::parse_input() {
     auto request = parse_request_head(input_.view().substr(0, *length));
     if (!request) return std::unexpected(std::move(request).error());
     input_.consume(*length);
+    request->head.remote_address = peer_.address;
+    request->head.tls = site_.tls;
+    request->head.peer_uid = peer_.uid;
+    request->head.peer_gid = peer_.gid;
     seen_ = 0;
     empty_bytes_ = 0;
     return std::optional(std::move(*request));
@@ -95,7 +99,7 @@ io::Task<bool> Session::serve(const ParsedRequest& request) {
 }
 
 io::Task<void> Session::refuse(Refusal refusal) {
-    ResponseHead head{.status = refusal.status, .headers = {}};
+    ResponseHead head{.status = refusal.status};
     head.headers.add("Content-Type", "text/plain; charset=utf-8");
     const std::string body = refusal.reason + "\n";
     const auto text = response_head_text(head, {.content_length = body.size(), .chunked = false, .connection = "close"},

@@ -155,7 +155,7 @@ TEST_CASE("keeping the connection follows version and wish") {
 }
 
 TEST_CASE("no value of a response can start a field of its own") {
-    ResponseHead head{.status = 404, .headers = {}};
+    ResponseHead head{.status = 404};
     head.headers.add("x-amz-meta-a", std::string("b\r\nSet-Cookie: c\0d", 18));
     head.headers.add("Content-Length", "999");
     head.headers.add("transfer-encoding", "gzip");
