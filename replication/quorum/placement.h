@@ -1,11 +1,11 @@
 // Which nodes hold a partition, and how many of them make a quorum.
 #pragma once
 
+#include "src/io/network.h"
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "src/io/network.h"
 
 namespace larder::quorum {
 

@@ -4,18 +4,18 @@
 // path by which a value can come to count towards a quorum. docs/protocol.md states it; tests/sim runs it.
 #pragma once
 
+#include "replication/quorum/placement.h"
+#include "src/base/error.h"
+#include "src/base/id.h"
+#include "src/io/env.h"
+#include "src/io/task.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "replication/quorum/placement.h"
-#include "src/base/error.h"
-#include "src/base/id.h"
-#include "src/io/env.h"
-#include "src/io/task.h"
 
 namespace larder::table {
 
@@ -37,7 +37,7 @@ struct Value {
 
 // A settled observation of a register.
 struct Row {
-    base::Tag version;        // of the write that made this value; zero: never written
+    base::Tag version;           // of the write that made this value; zero: never written
     std::optional<Value> value;  // empty: never written, or deleted
     bool exists() const { return value.has_value(); }
 };
@@ -46,8 +46,8 @@ struct Row {
 struct Decision {
     std::optional<Value> value;
 };
-// May run more than once; its error (precondition_failed, not_found, …) is returned only once the row it judged is known
-// to be at a quorum. `version` is the version the new value will have.
+// May run more than once; its error (precondition_failed, not_found, …) is returned only once the row it judged is
+// known to be at a quorum. `version` is the version the new value will have.
 using Decide = std::function<base::Result<Decision>(const Row& current, base::Tag version)>;
 // Decides two rows of one partition key together.
 struct PairDecision {
@@ -70,11 +70,12 @@ struct RangeQuery {
 struct RangeEntry {
     std::string sort_key;  // or the common prefix, delimiter included
     bool is_prefix = false;
-    Row row;               // only where !is_prefix
+    Row row;  // only where !is_prefix
 };
 struct RangePage {
     std::vector<RangeEntry> entries;  // only rows that exist; ascending
     bool truncated = false;           // exact
+    std::string resume;               // where to go on (start_at) when truncated
 };
 
 struct WriteBatchItem {

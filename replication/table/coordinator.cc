@@ -1,0 +1,285 @@
+#include "replication/table/coordinator.h"
+
+#include "replication/table/round.h"
+
+namespace larder::table {
+
+using base::Code;
+using base::Result;
+using base::Subject;
+using base::Tag;
+
+namespace {
+
+constexpr int kAttempts = 8;
+
+std::unexpected<base::Error> no_quorum() {
+    return base::fail(Code::quorum_not_reached, "too few replicas of the row answered");
+}
+std::unexpected<base::Error> unknown() {
+    return base::fail(Code::unknown_outcome, "whether the write took effect is not known");
+}
+
+Proposal proposal_of(const RowKey& key, Tag version, std::optional<Value> value) {
+    Proposal proposal{key, version, !value.has_value(), {}};
+    if (value) proposal.value = std::move(*value);
+    return proposal;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(io::Env& env, const quorum::Placement& placement, quorum::TagSource& tags,
+                         TableOptions options)
+    : env_(env), placement_(placement), tags_(tags), options_(options), asker_(env) {}
+
+quorum::ReplicaSet Coordinator::set_of(const RowKey& key) const {
+    return placement_.replicas(placement_.partition_of(key.partition_key));
+}
+
+io::Task<void> Coordinator::pause(int attempt) {
+    const auto most = options_.retry_pause.count() * (2ll << attempt);
+    return env_.clock.sleep_for(
+        base::Duration(1 + static_cast<std::int64_t>(env_.random.below(static_cast<std::uint64_t>(most)))));
+}
+
+io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, std::string body, std::size_t needed) {
+    const auto enough = [needed](const quorum::Answers& answers) {
+        std::size_t oks = 0;
+        for (const auto& answer : answers) {
+            // The ok flag is the second byte of every reply.
+            oks += answer && answer->body.size() > 1 && answer->body[1] == 1 ? 1 : 0;
+        }
+        return oks >= needed;
+    };
+    auto answers = co_await asker_.ask(set_of(place), Replica::kMethod, io::Message{std::move(body), {}},
+                                       env_.clock.after(options_.call_timeout), enough);
+    Round round;
+    for (auto& answer : answers) {
+        round.replies.emplace_back();
+        if (!answer) continue;
+        auto reply = decode_reply(answer->body);
+        if (reply) round.replies.back() = std::move(*reply);
+    }
+    tags_.see(round.greatest());
+    co_return round;
+}
+
+io::Task<Result<Coordinator::Round>> Coordinator::accept(AcceptKind kind, Tag tag, std::vector<Proposal> proposals,
+                                                         std::size_t needed) {
+    AcceptRequest request{kind, tag, std::move(proposals)};
+    const auto place = request.proposals.front().key;
+    return send(place, encode(options_.table, request), needed);
+}
+
+io::Task<Result<Row>> Coordinator::read(RowKey key, bool with_body) {
+    const auto set = set_of(key);
+    CO_TRY(const auto round, co_await send(key, encode(options_.table, ReadRequest{key, with_body}), set.read_quorum));
+    if (round.oks() < set.read_quorum) co_return no_quorum();
+    const auto newest = round.newest(0);
+    if (newest.holders >= set.read_quorum || !options_.rules.read_writes_back) co_return row_of(newest.row);
+    if (!with_body && newest.row.row.body_size > 0) {
+        // Completing the value needs all of it.
+        co_return co_await read(key, true);
+    }
+    CO_TRY(const auto written, co_await accept(AcceptKind::write_back, newest.row.row.acc,
+                                               {same_again(key, newest.row)}, set.write_quorum));
+    if (written.oks() >= set.write_quorum) co_return row_of(newest.row);
+    co_return co_await settle(key);
+}
+
+io::Task<Result<Tag>> Coordinator::write(RowKey key, std::optional<Value> value) {
+    return write_made(std::move(key), [value = std::move(value)](Tag) { return value; });
+}
+
+io::Task<Result<Tag>> Coordinator::write_made(RowKey key, Make make) {
+    const auto needed = write_quorum(key);
+    const auto tag = tags_.next();
+    CO_TRY(const auto round, co_await accept(AcceptKind::optimistic, tag, {proposal_of(key, tag, make(tag))}, needed));
+    if (round.oks() >= needed) co_return tag;
+    if (round.clean_refusal()) co_return co_await write_after_read(key, make, round.greatest());
+    co_return co_await fate_of(key, tag);
+}
+
+// The two-phase form, taken when the optimistic one met something newer.
+io::Task<Result<Tag>> Coordinator::write_after_read(RowKey key, Make make, Tag above) {
+    const auto set = set_of(key);
+    CO_TRY(const auto seen, co_await send(key, encode(options_.table, ReadRequest{key, false}), set.read_quorum));
+    if (seen.oks() < set.read_quorum) co_return no_quorum();
+    auto tag = tags_.next(std::max(above, seen.greatest()));
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        CO_TRY(const auto round,
+               co_await accept(AcceptKind::queried, tag, {proposal_of(key, tag, make(tag))}, set.write_quorum));
+        if (round.oks() >= set.write_quorum) co_return tag;
+        if (!round.clean_refusal() && options_.rules.ambiguous_is_not_resent) co_return co_await fate_of(key, tag);
+        co_await pause(attempt);
+        tag = tags_.next(round.greatest());
+    }
+    co_return base::fail(Code::overloaded, "too many writers contend for the row");
+}
+
+// Some replicas took the write and some did not: settle the row and see whether it is ours.
+io::Task<Result<Tag>> Coordinator::fate_of(RowKey key, Tag version) {
+    const auto row = co_await settle(key);
+    if (row && row->version == version) co_return version;
+    co_return unknown();
+}
+
+io::Task<Result<Row>> Coordinator::settle(RowKey key) {
+    std::vector<RowKey> keys{std::move(key)};
+    CO_TRY(auto rows, co_await settle_rows(std::move(keys)));
+    co_return std::move(rows.front());
+}
+
+// A ballot that proposes what is there already.
+io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> keys) {
+    const auto needed = write_quorum(keys.front());
+    Tag above;
+    for (int attempt = 0; attempt < kAttempts / 2; ++attempt) {
+        const auto ballot = tags_.next(above);
+        CO_TRY(const auto promised,
+               co_await send(keys.front(), encode(options_.table, PrepareRequest{keys, ballot}), needed));
+        above = promised.greatest();
+        if (promised.oks() < needed) {
+            co_await pause(attempt);
+            continue;
+        }
+        std::vector<Row> rows;
+        std::vector<Proposal> proposals;
+        bool at_quorum = true;
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            const auto newest = promised.newest(i);
+            at_quorum = at_quorum && newest.holders >= needed;
+            rows.push_back(row_of(newest.row));
+            proposals.push_back(same_again(keys[i], newest.row));
+        }
+        if (at_quorum) co_return rows;
+        CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, std::move(proposals), needed));
+        if (accepted.oks() >= needed) co_return rows;
+        above = std::max(above, accepted.greatest());
+        co_await pause(attempt);
+    }
+    co_return no_quorum();
+}
+
+io::Task<Result<Row>> Coordinator::update(RowKey key, Decide decide) {
+    const DecideAll all = [decide = std::move(decide)](const std::vector<Row>& rows, Tag version) -> Result<Decided> {
+        TRY(auto decision, decide(rows.front(), version));
+        Decided values;
+        values.push_back(std::move(decision.value));
+        return values;
+    };
+    std::vector<RowKey> keys{std::move(key)};
+    CO_TRY(auto rows, co_await update_rows(std::move(keys), all));
+    co_return std::move(rows.front());
+}
+
+io::Task<Result<std::pair<Row, Row>>> Coordinator::update_pair(std::string partition_key, std::string first,
+                                                               std::string second, DecidePair decide) {
+    const DecideAll all = [decide = std::move(decide)](const std::vector<Row>& rows, Tag version) -> Result<Decided> {
+        TRY(auto decision, decide(rows[0], rows[1], version));
+        Decided values;
+        values.push_back(std::move(decision.first));
+        values.push_back(std::move(decision.second));
+        return values;
+    };
+    std::vector<RowKey> keys{{partition_key, std::move(first)}, {partition_key, std::move(second)}};
+    CO_TRY(auto rows, co_await update_rows(std::move(keys), all));
+    co_return std::pair(std::move(rows[0]), std::move(rows[1]));
+}
+
+// CASPaxos with one identity for all attempts: the version. After an ACCEPT of unknown fate a new attempt goes on only
+// if the row is still exactly the one first judged and no bound has passed the first ballot; otherwise a second
+// application could not be told from the first (the ABA case).
+io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> keys, DecideAll decide) {
+    const auto needed = write_quorum(keys.front());
+    Tag above;
+    Tag version;
+    bool maybe_applied = false;
+    std::vector<Tag> base_versions;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto ballot = tags_.next(above);
+        if (version.is_zero()) version = ballot;
+        const auto request = options_.rules.conditional_promises
+                                 ? encode(options_.table, PrepareRequest{keys, ballot})
+                                 : encode(options_.table, ReadRequest{keys.front(), true});
+        CO_TRY(const auto promised, co_await send(keys.front(), request, needed));
+        above = std::max(above, promised.greatest());
+        if (promised.oks() < needed) {
+            co_await pause(attempt);
+            continue;
+        }
+        std::vector<Row> present;
+        std::vector<Proposal> proposals;
+        std::vector<Tag> versions;
+        bool at_quorum = true;
+        bool mine = true;
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            const auto newest = promised.newest(i);
+            at_quorum = at_quorum && newest.holders >= needed;
+            mine = mine && newest.row.row.version == version;
+            versions.push_back(newest.row.row.version);
+            present.push_back(row_of(newest.row));
+            proposals.push_back(same_again(keys[i], newest.row));
+        }
+        if (mine && at_quorum) co_return present;
+        std::optional<base::Error> refusal;
+        std::vector<Row> outcome = present;
+        if (!mine) {
+            const bool base_holds = !options_.rules.conditional_checks_base ||
+                                    (versions == base_versions && promised.greatest_low() <= version);
+            if (maybe_applied && !base_holds) co_return unknown();
+            auto decided = decide(present, version);
+            if (decided) {
+                base_versions = versions;
+                for (std::size_t i = 0; i < keys.size(); ++i) {
+                    outcome[i] = Row{version, (*decided)[i]};
+                    proposals[i] = proposal_of(keys[i], version, std::move((*decided)[i]));
+                }
+            } else {
+                // Refused; but on a value that others may not see yet. It is completed before it is reported.
+                refusal = decided.error();
+                if (at_quorum) co_return base::fail(*refusal);
+            }
+        }
+        const auto kind = options_.rules.conditional_promises ? AcceptKind::fenced : AcceptKind::queried;
+        CO_TRY(const auto accepted, co_await accept(kind, ballot, std::move(proposals), needed));
+        if (accepted.oks() >= needed) {
+            if (refusal) co_return base::fail(*refusal);
+            co_return outcome;
+        }
+        if (!refusal) maybe_applied = true;
+        above = std::max(above, accepted.greatest());
+        co_await pause(attempt);
+    }
+    if (maybe_applied) co_return unknown();
+    co_return base::fail(Code::conflict, "other conditional writes kept winning the race");
+}
+
+io::Task<Result<bool>> Coordinator::collect(RowKey key) {
+    const auto set = set_of(key);
+    const auto all = options_.rules.collects_at_all ? set.nodes.size() : set.write_quorum;
+    CO_TRY(const auto seen, co_await send(key, encode(options_.table, ReadRequest{key, false}), set.read_quorum));
+    if (seen.oks() < set.read_quorum || seen.newest(0).row.row.has_value()) co_return false;
+    const auto ballot = tags_.next(seen.greatest());
+    std::vector<RowKey> keys{key};
+    CO_TRY(const auto promised,
+           co_await send(key, encode(options_.table, PrepareRequest{keys, ballot}), set.write_quorum));
+    if (promised.oks() < set.write_quorum) co_return false;
+    const auto newest = promised.newest(0);
+    auto proposal = same_again(key, newest.row);
+    if (proposal.version.is_zero()) proposal.version = ballot;
+    const bool tombstone = proposal.tombstone;
+    CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, {std::move(proposal)}, all));
+    if (accepted.oks() < all || !tombstone) co_return false;
+    if (options_.rules.raises_low_bound) {
+        CO_TRY(const auto raised,
+               co_await send(key, encode(options_.table, Operation::raise_low, CollectRequest{key, ballot}), all));
+        if (raised.oks() < all) co_return false;
+    }
+    CO_TRY(
+        const auto dropped,
+        co_await send(key, encode(options_.table, Operation::collect, CollectRequest{key, ballot}), set.nodes.size()));
+    co_return dropped.oks() == set.nodes.size();
+}
+
+}  // namespace larder::table

@@ -1,0 +1,62 @@
+// The coordinator's side of the register protocol: plain and conditional writes, reads with write-back, settling,
+// ranges and the collection of tombstones. Any node may coordinate any row.
+#pragma once
+
+#include "replication/quorum/ask.h"
+#include "replication/quorum/tag_source.h"
+#include "replication/table/messages.h"
+#include "replication/table/rules.h"
+
+namespace larder::table {
+
+struct TableOptions {
+    TableId table = 0;
+    base::Duration call_timeout = std::chrono::seconds(10);  // for one round of messages
+    base::Duration retry_pause = std::chrono::milliseconds(5);
+    Rules rules;
+};
+
+class Coordinator final : public Registers {
+ public:
+    // All outlive it.
+    Coordinator(io::Env& env, const quorum::Placement& placement, quorum::TagSource& tags, TableOptions options);
+
+    io::Task<base::Result<Row>> read(RowKey key, bool with_body) override;
+    io::Task<base::Result<base::Tag>> write(RowKey key, std::optional<Value> value) override;
+    io::Task<base::Result<base::Tag>> write_made(RowKey key, Make make) override;
+    io::Task<base::Result<Row>> update(RowKey key, Decide decide) override;
+    io::Task<base::Result<std::pair<Row, Row>>> update_pair(std::string partition_key, std::string first,
+                                                            std::string second, DecidePair decide) override;
+    io::Task<base::Result<RangePage>> range(RangeQuery query) override;
+
+    // Brings the row to a state that a quorum holds, whatever was left half done, and returns it.
+    io::Task<base::Result<Row>> settle(RowKey key);
+    // Drops the row everywhere if it is a tombstone that every replica can hold. False: not now.
+    io::Task<base::Result<bool>> collect(RowKey key);
+
+ private:
+    struct Round;
+    using Decided = std::vector<std::optional<Value>>;
+    using DecideAll = std::function<base::Result<Decided>(const std::vector<Row>&, base::Tag version)>;
+
+    io::Task<base::Result<Round>> send(RowKey place, std::string body, std::size_t needed);
+    io::Task<base::Result<Round>> accept(AcceptKind kind, base::Tag tag, std::vector<Proposal> proposals,
+                                         std::size_t needed);
+    io::Task<base::Result<base::Tag>> write_after_read(RowKey key, Make make, base::Tag above);
+    io::Task<base::Result<base::Tag>> fate_of(RowKey key, base::Tag version);
+    io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide);
+    io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys);
+    io::Task<base::Result<RangePage>> range_once(RangeQuery query);
+    io::Task<base::Result<bool>> prefix_lives(const RangeQuery query, std::string prefix);
+    io::Task<void> pause(int attempt);
+    quorum::ReplicaSet set_of(const RowKey& key) const;
+    std::size_t write_quorum(const RowKey& key) const { return set_of(key).write_quorum; }
+
+    io::Env& env_;
+    const quorum::Placement& placement_;
+    quorum::TagSource& tags_;
+    TableOptions options_;
+    quorum::Asker asker_;
+};
+
+}  // namespace larder::table

@@ -1,0 +1,145 @@
+#include "replication/table/db_row_store.h"
+
+namespace larder::table {
+
+using base::Result;
+using base::Tag;
+
+namespace {
+
+constexpr db::TreeId kRows = 1;
+constexpr db::TreeId kBodies = 2;
+constexpr db::TreeId kLows = 3;
+
+std::string low_place(quorum::Partition partition) {
+    codec::Writer out;
+    return out.u32(partition).take();
+}
+
+Result<Tag> low_of(const Result<std::optional<std::string>>& stored) {
+    if (!stored) return base::fail(stored.error());
+    if (!*stored) return Tag{};
+    const auto tag = Tag::decode(**stored);
+    if (!tag) return base::fail(base::Code::corrupted, base::Subject::row, "a low bound has malformed bytes");
+    return *tag;
+}
+
+struct Changed {
+    RowKey key;
+    StoredRow row;
+};
+
+// What a change of rows does to the trees.
+class DbRowAccess final : public RowAccess {
+ public:
+    DbRowAccess(db::Writer& writer, TableId table, quorum::Partition partition, const std::vector<CommitHook>* hooks,
+                std::vector<Changed>* changed)
+        : writer_(writer), table_(table), partition_(partition), hooks_(hooks), changed_(changed) {}
+
+    Result<std::optional<StoredRow>> get(const RowKey& key) override {
+        TRY(const auto bytes, writer_.get(kRows, row_place(table_, key)));
+        if (!bytes) return std::nullopt;
+        TRY(auto row, decode_row(*bytes));
+        return row;
+    }
+
+    Result<std::string> body(const StoredRow& row) override {
+        TRY(auto bytes, writer_.get(kBodies, body_place(table_, row.version)));
+        if (bytes) return std::move(*bytes);
+        return base::fail(base::Code::corrupted, base::Subject::row, "the body of a row is missing");
+    }
+
+    Result<void> put(const RowKey& key, const StoredRow& row, std::string_view body) override {
+        TRY(const auto before, get(key));
+        if (before && before->body_size > 0 && before->version != row.version) {
+            TRY_VOID(writer_.erase(kBodies, body_place(table_, before->version)));
+        }
+        if (row.body_size > 0 && (!before || before->version != row.version || before->body_size == 0)) {
+            TRY_VOID(writer_.put(kBodies, body_place(table_, row.version), body));
+        }
+        TRY_VOID(writer_.put(kRows, row_place(table_, key), encode_row(row)));
+        const bool same_value = before ? before->version == row.version : row.version.is_zero();
+        if (same_value) return {};
+        for (const auto& hook : *hooks_) TRY_VOID(hook(writer_, RowTransition{key, before, row}));
+        changed_->push_back({key, row});
+        return {};
+    }
+
+    Result<void> erase(const RowKey& key) override { return writer_.erase(kRows, row_place(table_, key)); }
+
+    Result<Tag> low() override { return low_of(writer_.get(kLows, low_place(partition_))); }
+
+    Result<void> raise_low(Tag low) override { return writer_.put(kLows, low_place(partition_), low.encode()); }
+
+ private:
+    db::Writer& writer_;
+    TableId table_;
+    quorum::Partition partition_;
+    const std::vector<CommitHook>* hooks_;
+    std::vector<Changed>* changed_;
+};
+
+}  // namespace
+
+io::Task<Result<void>> DbRowStore::apply(TableId table, quorum::Partition partition, RowChange change) {
+    const auto hooks = hooks_.find(table);
+    const auto* hook_list = hooks == hooks_.end() ? nullptr : &hooks->second;
+    auto changed = std::make_shared<std::vector<Changed>>();
+    static const std::vector<CommitHook> kNoHooks;
+    CO_TRY_VOID(co_await db_.commit(shard_of(partition), [=, list = hook_list == nullptr ? &kNoHooks : hook_list,
+                                                          change = std::move(change)](db::Writer& writer) mutable {
+        DbRowAccess rows(writer, table, partition, list, changed.get());
+        return change(rows);
+    }));
+    low_cache_.erase(partition);
+    const auto observers = observers_.find(table);
+    if (observers == observers_.end()) co_return Result<void>();
+    for (const auto& item : *changed) {
+        for (const auto& observer : observers->second) observer(item.key, item.row);
+    }
+    co_return Result<void>();
+}
+
+Result<std::optional<StoredRow>> DbRowStore::get(TableId table, quorum::Partition partition, const RowKey& key) {
+    TRY(const auto bytes, db_.get(shard_of(partition), kRows, row_place(table, key)));
+    if (!bytes) return std::nullopt;
+    TRY(auto row, decode_row(*bytes));
+    return row;
+}
+
+Result<std::string> DbRowStore::body(TableId table, quorum::Partition partition, const StoredRow& row) {
+    TRY(auto bytes, db_.get(shard_of(partition), kBodies, body_place(table, row.version)));
+    if (bytes) return std::move(*bytes);
+    return base::fail(base::Code::corrupted, base::Subject::row, "the body of a row is missing");
+}
+
+Result<Tag> DbRowStore::low(quorum::Partition partition) {
+    if (const auto known = low_cache_.find(partition); known != low_cache_.end()) return known->second;
+    TRY(const auto low, low_of(db_.get(shard_of(partition), kLows, low_place(partition))));
+    low_cache_[partition] = low;
+    return low;
+}
+
+Result<void> DbRowStore::scan(TableId table, quorum::Partition partition, const std::string& partition_key,
+                              std::string from, std::size_t row_bytes, RowVisit visit) {
+    return db_.look(shard_of(partition), [&](db::Reader& reader) -> Result<void> {
+        const auto prefix = row_place(table, partition_key, {});
+        TRY(const auto cursor, reader.cursor(kRows));
+        TRY_VOID(cursor->seek(prefix + from));
+        while (cursor->valid() && cursor->key().starts_with(prefix)) {
+            TRY(auto row, decode_row_front(cursor->value(), row_bytes));
+            TRY(const auto step, visit(cursor->key().substr(prefix.size()), std::move(row)));
+            if (step.stop) return {};
+            if (!step.seek) {
+                TRY_VOID(cursor->next());
+            } else if (step.seek->empty()) {
+                return {};
+            } else {
+                TRY_VOID(cursor->seek(prefix + *step.seek));
+            }
+        }
+        return {};
+    });
+}
+
+}  // namespace larder::table

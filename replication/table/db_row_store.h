@@ -1,0 +1,41 @@
+// The rows of a node in its local store. Trees 1 (rows), 2 (bodies) and 3 (low bounds) of db.
+#pragma once
+
+#include "replication/table/replica.h"
+#include "src/db/db.h"
+
+#include <functional>
+
+namespace larder::table {
+
+// Runs inside the local transaction of every change of a row of its table.
+using CommitHook = std::function<base::Result<void>(db::Writer&, const RowTransition&)>;
+
+class DbRowStore final : public RowStore {
+ public:
+    explicit DbRowStore(db::Db& db) : db_(db) {}
+
+    // At start-up, before any change.
+    void add_hook(TableId table, CommitHook hook) { hooks_[table].push_back(std::move(hook)); }
+    // Called on the engine thread after a change of the table is durable.
+    using Observer = std::function<void(const RowKey& key, const StoredRow& after)>;
+    void observe(TableId table, Observer observer) { observers_[table].push_back(std::move(observer)); }
+
+    db::ShardId shard_of(quorum::Partition partition) const { return partition % db_.shards(); }
+
+    io::Task<base::Result<void>> apply(TableId table, quorum::Partition partition, RowChange change) override;
+    base::Result<std::optional<StoredRow>> get(TableId table, quorum::Partition partition, const RowKey& key) override;
+    base::Result<std::string> body(TableId table, quorum::Partition partition, const StoredRow& row) override;
+    base::Result<base::Tag> low(quorum::Partition partition) override;
+    base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
+                            std::string from, std::size_t row_bytes, RowVisit visit) override;
+
+ private:
+    db::Db& db_;
+    std::map<TableId, std::vector<CommitHook>> hooks_;
+    std::map<TableId, std::vector<Observer>> observers_;
+    // Bounds are read with every row and change rarely.
+    std::unordered_map<quorum::Partition, base::Tag> low_cache_;
+};
+
+}  // namespace larder::table

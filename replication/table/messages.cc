@@ -1,0 +1,222 @@
+#include "replication/table/messages.h"
+
+namespace larder::table {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+codec::Writer start(TableId table, Operation operation) {
+    codec::Writer out;
+    out.u8(kFormat).u8(table).u8(static_cast<std::uint8_t>(operation));
+    return out;
+}
+
+void put_key(codec::Writer& out, const RowKey& key) {
+    out.bytes(key.partition_key).bytes(key.sort_key);
+}
+
+RowKey take_key(codec::Reader& in) {
+    RowKey key;
+    key.partition_key = in.bytes();
+    key.sort_key = in.bytes();
+    return key;
+}
+
+void put_row(codec::Writer& out, const StoredRow& row) {
+    out.bytes(encode_row(row));
+}
+
+base::Result<StoredRow> take_row(codec::Reader& in) {
+    return decode_row(in.bytes());
+}
+
+}  // namespace
+
+std::string encode(TableId table, const ReadRequest& request) {
+    auto out = start(table, Operation::read);
+    put_key(out, request.key);
+    return out.boolean(request.with_body).take();
+}
+
+std::string encode(TableId table, const PrepareRequest& request) {
+    auto out = start(table, Operation::prepare);
+    out.tag(request.ballot).varint(request.keys.size());
+    for (const auto& key : request.keys) put_key(out, key);
+    return out.take();
+}
+
+std::string encode(TableId table, const AcceptRequest& request) {
+    auto out = start(table, Operation::accept);
+    std::size_t size = 64;
+    for (const auto& p : request.proposals)
+        size += 64 + p.key.sort_key.size() + p.value.row.size() + p.value.body.size();
+    out.reserve(size);
+    out.u8(static_cast<std::uint8_t>(request.kind)).tag(request.tag).varint(request.proposals.size());
+    for (const auto& proposal : request.proposals) {
+        put_key(out, proposal.key);
+        out.tag(proposal.version).boolean(proposal.tombstone).bytes(proposal.value.row).bytes(proposal.value.body);
+    }
+    return out.take();
+}
+
+std::string encode(TableId table, const RangeQuery& query) {
+    auto out = start(table, Operation::range);
+    out.bytes(query.partition_key).bytes(query.prefix).bytes(query.start_after).bytes(query.start_at);
+    out.bytes(query.end_before).bytes(query.delimiter).varint(query.limit).boolean(query.with_bodies);
+    return out.varint(query.row_bytes).take();
+}
+
+std::string encode(TableId table, Operation operation, const CollectRequest& request) {
+    auto out = start(table, operation);
+    put_key(out, request.key);
+    return out.tag(request.tag).take();
+}
+
+std::string encode(const Reply& reply) {
+    codec::Writer out;
+    out.u8(kFormat).boolean(reply.ok).varint(reply.rows.size());
+    for (const auto& row : reply.rows) {
+        out.boolean(row.ok).boolean(row.superseded).tag(row.low);
+        put_row(out, row.row);
+        out.bytes(row.body);
+    }
+    return out.take();
+}
+
+std::string encode(const RangeReply& reply) {
+    codec::Writer out;
+    out.reserve(reply.items.size() * 160 + 64);
+    out.u8(kFormat).boolean(reply.more).bytes(reply.resume).varint(reply.items.size());
+    for (const auto& item : reply.items) {
+        out.bytes(item.sort_key).boolean(item.is_prefix).bytes(item.witness);
+        put_row(out, item.row);
+        out.bytes(item.body);
+    }
+    return out.take();
+}
+
+base::Result<Envelope> open_envelope(std::string_view bytes) {
+    codec::Reader in(bytes);
+    Envelope envelope;
+    const auto format = in.u8();
+    envelope.table = in.u8();
+    const auto operation = in.u8();
+    if (!in.ok() || format != kFormat || operation < 1 || operation > 6) {
+        return base::fail(base::Code::corrupted, base::Subject::request, "a table message has an unknown form");
+    }
+    envelope.operation = static_cast<Operation>(operation);
+    envelope.rest = in.rest();
+    return envelope;
+}
+
+base::Result<ReadRequest> decode_read(std::string_view bytes) {
+    codec::Reader in(bytes);
+    ReadRequest request;
+    request.key = take_key(in);
+    request.with_body = in.boolean();
+    TRY_VOID(in.finish("read request"));
+    return request;
+}
+
+base::Result<PrepareRequest> decode_prepare(std::string_view bytes) {
+    codec::Reader in(bytes);
+    PrepareRequest request;
+    request.ballot = in.tag();
+    const auto count = in.count(2);
+    for (std::size_t i = 0; i < count; ++i) request.keys.push_back(take_key(in));
+    TRY_VOID(in.finish("prepare request"));
+    return request;
+}
+
+base::Result<AcceptRequest> decode_accept(std::string_view bytes) {
+    codec::Reader in(bytes);
+    AcceptRequest request;
+    const auto kind = in.u8();
+    request.kind = static_cast<AcceptKind>(kind);
+    request.tag = in.tag();
+    const auto count = in.count(20);
+    request.proposals.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        Proposal proposal;
+        proposal.key = take_key(in);
+        proposal.version = in.tag();
+        proposal.tombstone = in.boolean();
+        proposal.value.row = in.bytes();
+        proposal.value.body = in.bytes();
+        request.proposals.push_back(std::move(proposal));
+    }
+    TRY_VOID(in.finish("accept request"));
+    if (kind < 1 || kind > 4) {
+        return base::fail(base::Code::corrupted, base::Subject::request, "an accept request of unknown kind");
+    }
+    return request;
+}
+
+base::Result<RangeQuery> decode_range(std::string_view bytes) {
+    codec::Reader in(bytes);
+    RangeQuery query;
+    query.partition_key = in.bytes();
+    query.prefix = in.bytes();
+    query.start_after = in.bytes();
+    query.start_at = in.bytes();
+    query.end_before = in.bytes();
+    query.delimiter = in.bytes();
+    query.limit = in.varint();
+    query.with_bodies = in.boolean();
+    query.row_bytes = in.varint();
+    TRY_VOID(in.finish("range request"));
+    return query;
+}
+
+base::Result<CollectRequest> decode_collect(std::string_view bytes) {
+    codec::Reader in(bytes);
+    CollectRequest request;
+    request.key = take_key(in);
+    request.tag = in.tag();
+    TRY_VOID(in.finish("collect request"));
+    return request;
+}
+
+base::Result<Reply> decode_reply(std::string_view bytes) {
+    codec::Reader in(bytes);
+    Reply reply;
+    const auto format = in.u8();
+    reply.ok = in.boolean();
+    const auto count = in.count(30);
+    for (std::size_t i = 0; i < count; ++i) {
+        RowReply row;
+        row.ok = in.boolean();
+        row.superseded = in.boolean();
+        row.low = in.tag();
+        TRY(row.row, take_row(in));
+        row.body = in.bytes();
+        reply.rows.push_back(std::move(row));
+    }
+    TRY_VOID(in.finish("reply"));
+    if (format != kFormat) return base::fail(base::Code::corrupted, base::Subject::request, "a reply of unknown form");
+    return reply;
+}
+
+base::Result<RangeReply> decode_range_reply(std::string_view bytes) {
+    codec::Reader in(bytes);
+    RangeReply reply;
+    const auto format = in.u8();
+    reply.more = in.boolean();
+    reply.resume = in.bytes();
+    const auto count = in.count(20);
+    reply.items.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        RangeItem item;
+        item.sort_key = in.bytes();
+        item.is_prefix = in.boolean();
+        item.witness = in.bytes();
+        TRY(item.row, take_row(in));
+        item.body = in.bytes();
+        reply.items.push_back(std::move(item));
+    }
+    TRY_VOID(in.finish("range reply"));
+    if (format != kFormat) return base::fail(base::Code::corrupted, base::Subject::request, "a reply of unknown form");
+    return reply;
+}
+
+}  // namespace larder::table

@@ -1,0 +1,96 @@
+// What coordinators and replicas say to each other (docs/formats.md, "Messages"). Every decode of a stranger's bytes
+// fails cleanly.
+#pragma once
+
+#include "replication/table/row_store.h"
+
+#include <vector>
+
+namespace larder::table {
+
+enum class Operation : std::uint8_t { read = 1, prepare = 2, accept = 3, range = 4, raise_low = 5, collect = 6 };
+
+// Why an ACCEPT is sent; decides rules 2 and 3 of the replica.
+enum class AcceptKind : std::uint8_t {
+    optimistic = 1,  // a plain write that has not read
+    queried = 2,     // a plain write above all that a quorum held
+    write_back = 3,  // a reader completes what it saw
+    fenced = 4,      // under a promised ballot
+};
+
+struct ReadRequest {
+    RowKey key;
+    bool with_body = true;
+};
+struct PrepareRequest {
+    std::vector<RowKey> keys;
+    base::Tag ballot;
+};
+struct Proposal {
+    RowKey key;
+    base::Tag version;
+    bool tombstone = false;
+    Value value;
+};
+struct AcceptRequest {
+    AcceptKind kind = AcceptKind::optimistic;
+    base::Tag tag;
+    std::vector<Proposal> proposals;  // all or none
+};
+// To every member: raise the bound, or drop the row if it is still exactly this tombstone.
+struct CollectRequest {
+    RowKey key;
+    base::Tag tag;
+};
+
+// A replica's word on one row. `ok`: read, promised, accepted or superseded.
+struct RowReply {
+    bool ok = false;
+    bool superseded = false;
+    StoredRow row;
+    base::Tag low;
+    std::string body;
+    base::Tag bound() const { return std::max(row.fence, low); }
+};
+struct Reply {
+    bool ok = false;
+    std::vector<RowReply> rows;
+};
+
+// One row or one folded prefix of a range, as a replica sees it. A prefix carries the first live row below it.
+struct RangeItem {
+    std::string sort_key;
+    bool is_prefix = false;
+    std::string witness;  // sort key of that row
+    StoredRow row;        // cut to row_bytes; tombstones too, since only the merge may judge them
+    std::string body;
+};
+struct RangeReply {
+    std::vector<RangeItem> items;
+    bool more = false;
+    std::string resume;  // everything below it is in this reply
+};
+
+std::string encode(TableId table, const ReadRequest& request);
+std::string encode(TableId table, const PrepareRequest& request);
+std::string encode(TableId table, const AcceptRequest& request);
+std::string encode(TableId table, const RangeQuery& request);
+std::string encode(TableId table, Operation operation, const CollectRequest& request);
+std::string encode(const Reply& reply);
+std::string encode(const RangeReply& reply);
+
+struct Envelope {
+    TableId table = 0;
+    Operation operation = Operation::read;
+    std::string_view rest;
+};
+base::Result<Envelope> open_envelope(std::string_view bytes);
+base::Result<ReadRequest> decode_read(std::string_view bytes);
+base::Result<PrepareRequest> decode_prepare(std::string_view bytes);
+base::Result<AcceptRequest> decode_accept(std::string_view bytes);
+base::Result<RangeQuery> decode_range(std::string_view bytes);
+base::Result<CollectRequest> decode_collect(std::string_view bytes);
+base::Result<Reply> decode_reply(std::string_view bytes);
+base::Result<RangeReply> decode_range_reply(std::string_view bytes);
+
+}  // namespace larder::table

@@ -1,0 +1,280 @@
+#include "replication/table/replica.h"
+
+namespace larder::table {
+
+using base::Code;
+using base::Result;
+using base::Subject;
+using base::Tag;
+
+namespace {
+
+io::Message message_of(const Reply& reply) {
+    return {encode(reply), {}};
+}
+
+// The row as it is here, with the partition's bound; a row never written reads as all zero.
+Result<RowReply> look_up(RowAccess& rows, const RowKey& key) {
+    RowReply reply;
+    TRY(auto row, rows.get(key));
+    if (row) reply.row = std::move(*row);
+    TRY(reply.low, rows.low());
+    return reply;
+}
+
+// Rules 2 and 3 of ACCEPT for a tag that is not the one held: store it, call it superseded, or refuse.
+enum class Verdict { same, store, superseded, refuse };
+Verdict judge(const RowReply& held, Tag tag, AcceptKind kind, const Rules& rules) {
+    if (!rules.refuses_older) return tag > held.row.acc ? Verdict::store : Verdict::superseded;
+    if (tag == held.row.acc) return Verdict::same;
+    const bool unfenced_write_back = kind == AcceptKind::write_back && !rules.write_back_obeys_fence;
+    const Tag bound = unfenced_write_back ? Tag{} : held.bound();
+    if (tag >= bound && tag > held.row.acc) return Verdict::store;
+    const bool may_be_superseded = kind == AcceptKind::queried || kind == AcceptKind::write_back ||
+                                   (kind == AcceptKind::optimistic && !rules.optimistic_is_not_superseded);
+    const bool above_fence = tag >= bound || !rules.superseded_obeys_fence;
+    if (may_be_superseded && tag < held.row.acc && above_fence) return Verdict::superseded;
+    return Verdict::refuse;
+}
+
+}  // namespace
+
+Result<RowReply> apply_prepare(RowAccess& rows, const RowKey& key, Tag ballot, const Rules& rules) {
+    TRY(auto reply, look_up(rows, key));
+    if (ballot <= reply.row.acc || ballot <= reply.bound()) return reply;
+    reply.ok = true;
+    if (reply.row.has_value() && reply.row.body_size > 0) {
+        TRY(reply.body, rows.body(reply.row));
+    }
+    if (!rules.fence) return reply;
+    auto promised = reply.row;
+    promised.fence = ballot;
+    TRY_VOID(rows.put(key, promised, reply.body));
+    return reply;
+}
+
+Result<RowReply> judge_accept(RowAccess& rows, const Proposal& proposal, const AcceptRequest& request,
+                              const Rules& rules) {
+    TRY(auto reply, look_up(rows, proposal.key));
+    const auto verdict = judge(reply, request.tag, request.kind, rules);
+    reply.ok = verdict != Verdict::refuse;
+    reply.superseded = verdict == Verdict::superseded;
+    return reply;
+}
+
+Replica::Replica(io::Network& network, RowStore& store, const quorum::Placement& placement, quorum::TagSource& tags,
+                 Rules rules)
+    : store_(store), placement_(placement), tags_(tags), rules_(rules) {
+    network.serve(kMethod, [this](io::NodeNumber, io::Message request) { return serve(std::move(request)); });
+}
+
+io::Task<Result<io::Message>> Replica::serve(io::Message request) {
+    CO_TRY(const auto envelope, open_envelope(request.body));
+    switch (envelope.operation) {
+        case Operation::read: {
+            CO_TRY(auto read_request, decode_read(envelope.rest));
+            co_return co_await read(envelope.table, std::move(read_request));
+        }
+        case Operation::prepare: {
+            CO_TRY(auto prepare_request, decode_prepare(envelope.rest));
+            co_return co_await prepare(envelope.table, std::move(prepare_request));
+        }
+        case Operation::accept: {
+            CO_TRY(auto accept_request, decode_accept(envelope.rest));
+            co_return co_await accept(envelope.table, std::move(accept_request));
+        }
+        case Operation::range: {
+            CO_TRY(auto query, decode_range(envelope.rest));
+            co_return co_await range(envelope.table, std::move(query));
+        }
+        case Operation::raise_low:
+        case Operation::collect: {
+            CO_TRY(auto collect_request, decode_collect(envelope.rest));
+            if (envelope.operation == Operation::collect) {
+                co_return co_await collect(envelope.table, std::move(collect_request));
+            }
+            co_return co_await raise_low(envelope.table, std::move(collect_request));
+        }
+    }
+    co_return base::fail(Code::unsupported, Subject::request, "an unknown table operation");
+}
+
+io::Task<Result<io::Message>> Replica::read(TableId table, ReadRequest request) {
+    const auto partition = placement_.partition_of(request.key.partition_key);
+    Reply reply;
+    RowReply row;
+    CO_TRY(auto found, store_.get(table, partition, request.key));
+    if (found) row.row = std::move(*found);
+    CO_TRY(row.low, store_.low(partition));
+    if (request.with_body && row.row.has_value() && row.row.body_size > 0) {
+        CO_TRY(row.body, store_.body(table, partition, row.row));
+    }
+    row.ok = reply.ok = true;
+    reply.rows.push_back(std::move(row));
+    co_return message_of(reply);
+}
+
+io::Task<Result<io::Message>> Replica::prepare(TableId table, PrepareRequest request) {
+    if (request.keys.empty() || tags_.too_far_ahead(request.ballot)) {
+        co_return base::fail(Code::invalid_argument, Subject::request, "a ballot from too far in the future");
+    }
+    tags_.see(request.ballot);
+    const auto partition = placement_.partition_of(request.keys.front().partition_key);
+    auto reply = std::make_shared<Reply>();
+    CO_TRY_VOID(co_await store_.apply(
+        table, partition, [reply, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
+            *reply = {};
+            reply->ok = true;
+            // All or none: a promise for one row of a pair alone would only stand in others' way.
+            for (const auto& key : request.keys) {
+                TRY(const auto held, look_up(rows, key));
+                if (request.ballot <= held.row.acc || request.ballot <= held.bound()) reply->ok = false;
+                if (!reply->ok) reply->rows.push_back(held);
+            }
+            if (!reply->ok) return {};
+            for (const auto& key : request.keys) {
+                TRY(auto row, apply_prepare(rows, key, request.ballot, rules));
+                reply->rows.push_back(std::move(row));
+            }
+            return {};
+        }));
+    co_return message_of(*reply);
+}
+
+io::Task<Result<io::Message>> Replica::accept(TableId table, AcceptRequest request) {
+    if (request.proposals.empty() || tags_.too_far_ahead(request.tag)) {
+        co_return base::fail(Code::invalid_argument, Subject::request, "a tag from too far in the future");
+    }
+    tags_.see(request.tag);
+    const auto partition = placement_.partition_of(request.proposals.front().key.partition_key);
+    auto reply = std::make_shared<Reply>();
+    CO_TRY_VOID(co_await store_.apply(
+        table, partition, [reply, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
+            *reply = {};
+            reply->ok = true;
+            for (const auto& proposal : request.proposals) {
+                TRY(auto row, judge_accept(rows, proposal, request, rules));
+                reply->ok = reply->ok && row.ok;
+                reply->rows.push_back(std::move(row));
+            }
+            if (!reply->ok) return {};
+            for (std::size_t i = 0; i < request.proposals.size(); ++i) {
+                const auto& proposal = request.proposals[i];
+                auto& held = reply->rows[i].row;
+                if (reply->rows[i].superseded || held.acc == request.tag) continue;
+                StoredRow next;
+                next.acc = request.tag;
+                next.version = proposal.version;
+                next.tombstone = proposal.tombstone;
+                next.fenced = request.kind == AcceptKind::fenced;
+                next.fence = next.fenced ? std::max(held.fence, request.tag) : held.fence;
+                next.row = proposal.value.row;
+                next.body_size = static_cast<std::uint32_t>(proposal.value.body.size());
+                TRY_VOID(rows.put(proposal.key, next, proposal.value.body));
+                held = std::move(next);
+                held.row.clear();
+            }
+            return {};
+        }));
+    co_return message_of(*reply);
+}
+
+io::Task<Result<io::Message>> Replica::raise_low(TableId table, CollectRequest request) {
+    const auto partition = placement_.partition_of(request.key.partition_key);
+    CO_TRY_VOID(co_await store_.apply(table, partition, [low = request.tag](RowAccess& rows) -> Result<void> {
+        TRY(const auto present, rows.low());
+        if (low <= present) return {};
+        return rows.raise_low(low);
+    }));
+    Reply reply;
+    reply.ok = true;
+    co_return message_of(reply);
+}
+
+io::Task<Result<io::Message>> Replica::collect(TableId table, CollectRequest request) {
+    const auto partition = placement_.partition_of(request.key.partition_key);
+    CO_TRY_VOID(co_await store_.apply(table, partition, [request](RowAccess& rows) -> Result<void> {
+        TRY(const auto row, rows.get(request.key));
+        if (!row || !row->tombstone || row->acc != request.tag || row->fence > request.tag) return {};
+        return rows.erase(request.key);
+    }));
+    Reply reply;
+    reply.ok = true;
+    co_return message_of(reply);
+}
+
+namespace {
+
+// Bounds what one message makes a replica look at: tombstones and folded rows count too.
+constexpr std::size_t kRowsPerMessage = 20'000;
+
+// Builds one page of a range while rows pass by.
+class PageMaker {
+ public:
+    explicit PageMaker(const RangeQuery& query) : query_(query) {}
+
+    Result<ScanStep> take(std::string_view sort_key, StoredRow row) {
+        if (!sort_key.starts_with(query_.prefix) || (!query_.end_before.empty() && sort_key >= query_.end_before)) {
+            return ScanStep{true, {}};
+        }
+        if (live_ == query_.limit || ++seen_ > kRowsPerMessage) {
+            reply_.more = true;
+            reply_.resume = sort_key;
+            return ScanStep{true, {}};
+        }
+        const auto fold = folded_length(sort_key);
+        if (fold == 0) {
+            live_ += row.has_value() ? 1 : 0;
+            reply_.items.push_back({std::string(sort_key), false, {}, std::move(row), {}});
+            return ScanStep{};
+        }
+        // A tombstone tells nothing of its prefix, but the merge must see it if another replica holds the row alive.
+        if (!row.has_value()) return ScanStep{};
+        ++live_;
+        const std::string prefix(sort_key.substr(0, fold));
+        row.row.clear();
+        reply_.items.push_back({prefix, true, std::string(sort_key), std::move(row), {}});
+        return ScanStep{false, after_prefix(prefix)};
+    }
+    RangeReply finish() { return std::move(reply_); }
+
+    // The least key greater than all that begin with `prefix`; empty when there is none.
+    static std::string after_prefix(std::string prefix) {
+        while (!prefix.empty() && static_cast<std::uint8_t>(prefix.back()) == 0xff) prefix.pop_back();
+        if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<std::uint8_t>(prefix.back()) + 1);
+        return prefix;
+    }
+
+ private:
+    std::size_t folded_length(std::string_view sort_key) const {
+        if (query_.delimiter.empty()) return 0;
+        const auto at = sort_key.find(query_.delimiter, query_.prefix.size());
+        return at == std::string_view::npos ? 0 : at + query_.delimiter.size();
+    }
+
+    const RangeQuery& query_;
+    RangeReply reply_;
+    std::size_t live_ = 0;
+    std::size_t seen_ = 0;
+};
+
+}  // namespace
+
+io::Task<Result<io::Message>> Replica::range(TableId table, RangeQuery query) {
+    const auto partition = placement_.partition_of(query.partition_key);
+    std::string from = std::max(query.prefix, query.start_at);
+    if (!query.start_after.empty() && query.start_after >= from) from = query.start_after + '\0';
+    PageMaker page(query);
+    CO_TRY_VOID(store_.scan(table, partition, query.partition_key, from, query.row_bytes,
+                            [&](std::string_view key, StoredRow row) { return page.take(key, std::move(row)); }));
+    auto reply = page.finish();
+    if (query.with_bodies) {
+        for (auto& item : reply.items) {
+            if (item.is_prefix || !item.row.has_value() || item.row.body_size == 0) continue;
+            CO_TRY(item.body, store_.body(table, partition, item.row));
+        }
+    }
+    co_return io::Message{encode(reply), {}};
+}
+
+}  // namespace larder::table

@@ -1,0 +1,49 @@
+// The replica's side of the register protocol: what it promises, accepts and refuses. Every answer is sent only when
+// what it says is durable.
+#pragma once
+
+#include "replication/quorum/tag_source.h"
+#include "replication/table/messages.h"
+#include "replication/table/rules.h"
+
+namespace larder::table {
+
+// A row as it was before and is after a change, on this replica.
+struct RowTransition {
+    const RowKey& key;
+    const std::optional<StoredRow>& before;
+    const StoredRow& after;
+};
+
+// Serves all tables of a node under the method "table". Engine thread.
+class Replica {
+ public:
+    // All outlive it; nothing may be under way when it dies.
+    Replica(io::Network& network, RowStore& store, const quorum::Placement& placement, quorum::TagSource& tags,
+            Rules rules = {});
+
+    io::Task<base::Result<io::Message>> serve(io::Message request);
+
+    static constexpr const char* kMethod = "table";
+
+ private:
+    io::Task<base::Result<io::Message>> read(TableId table, ReadRequest request);
+    io::Task<base::Result<io::Message>> prepare(TableId table, PrepareRequest request);
+    io::Task<base::Result<io::Message>> accept(TableId table, AcceptRequest request);
+    io::Task<base::Result<io::Message>> range(TableId table, RangeQuery query);
+    io::Task<base::Result<io::Message>> raise_low(TableId table, CollectRequest request);
+    io::Task<base::Result<io::Message>> collect(TableId table, CollectRequest request);
+
+    RowStore& store_;
+    const quorum::Placement& placement_;
+    quorum::TagSource& tags_;
+    Rules rules_;
+};
+
+// The rules themselves, on one row inside one change (reliability of each: docs/protocol.md). Pure but for `rows`.
+base::Result<RowReply> apply_prepare(RowAccess& rows, const RowKey& key, base::Tag ballot, const Rules& rules);
+// Whether the proposal may be stored (or counts as superseded); stores nothing.
+base::Result<RowReply> judge_accept(RowAccess& rows, const Proposal& proposal, const AcceptRequest& request,
+                                    const Rules& rules);
+
+}  // namespace larder::table

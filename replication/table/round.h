@@ -1,0 +1,78 @@
+// The answers of one round of messages, and what they add up to. Inside replication/table only.
+#pragma once
+
+#include "replication/table/coordinator.h"
+#include "replication/table/replica.h"
+
+#include <algorithm>
+
+namespace larder::table {
+
+// One answer a member; those that did not answer are missing.
+struct Coordinator::Round {
+    std::vector<std::optional<Reply>> replies;
+
+    std::size_t oks() const {
+        return static_cast<std::size_t>(
+            std::count_if(replies.begin(), replies.end(), [](const auto& r) { return r && r->ok; }));
+    }
+    // Every member answered and none took anything.
+    bool clean_refusal() const {
+        return std::all_of(replies.begin(), replies.end(), [](const auto& r) { return r && !r->ok; });
+    }
+    // The greatest tag anybody mentioned.
+    base::Tag greatest() const {
+        base::Tag most;
+        for (const auto& reply : replies) {
+            if (!reply) continue;
+            for (const auto& row : reply->rows) most = std::max({most, row.row.acc, row.bound()});
+        }
+        return most;
+    }
+    base::Tag greatest_low() const {
+        base::Tag most;
+        for (const auto& reply : replies) {
+            if (!reply) continue;
+            for (const auto& row : reply->rows) most = std::max(most, row.low);
+        }
+        return most;
+    }
+    // Among the members that said ok: the newest state of the i-th row, and how many hold exactly it.
+    struct Newest {
+        RowReply row;
+        std::size_t holders = 0;
+    };
+    Newest newest(std::size_t i) const {
+        Newest out;
+        for (const auto& reply : replies) {
+            if (!reply || !reply->ok || i >= reply->rows.size()) continue;
+            const auto& row = reply->rows[i];
+            if (out.holders == 0 || row.row.acc > out.row.row.acc) {
+                out.row = row;
+                out.holders = 1;
+            } else if (row.row.acc == out.row.row.acc) {
+                ++out.holders;
+            }
+        }
+        return out;
+    }
+};
+
+inline Row row_of(const RowReply& reply) {
+    Row row;
+    row.version = reply.row.version;
+    if (reply.row.has_value()) row.value = Value{reply.row.row, reply.body};
+    return row;
+}
+
+// The value a member reported, proposed again as it is.
+inline Proposal same_again(const RowKey& key, const RowReply& reply) {
+    Proposal proposal;
+    proposal.key = key;
+    proposal.version = reply.row.version;
+    proposal.tombstone = !reply.row.has_value();
+    if (reply.row.has_value()) proposal.value = Value{reply.row.row, reply.body};
+    return proposal;
+}
+
+}  // namespace larder::table
