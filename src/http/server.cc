@@ -58,6 +58,7 @@ struct Server::Impl {
     bool has_room_for(const Peer& peer) const;
     io::Task<void> serve(std::unique_ptr<Session> session);
     void sweep();
+    void renew_certificates();
     void stop_accepting();
     io::Task<std::size_t> drain(base::Instant deadline);
     io::Task<base::Result<void>> all_ended();
@@ -133,7 +134,22 @@ io::Task<void> Server::Impl::serve(std::unique_ptr<Session> session) {
 void Server::Impl::sweep() {
     const auto now = env.clock.now();
     for (auto* session : live) session->connection().expire(now);
+    renew_certificates();
     sweep_timer = env.clock.call_at(now + sweep_interval(service.limits), [this] { sweep(); });
+}
+
+// New connections get what now stands in the certificate files; while those do not fit together, what was there before.
+void Server::Impl::renew_certificates() {
+    for (auto& listener : listeners) {
+        if (!listener->tls || !listener->tls->files_changed()) continue;
+        auto fresh = TlsContext::load(listener->options.certificate_file, listener->options.key_file);
+        if (fresh) {
+            listener->tls = std::move(*fresh);
+            base::log::info("the TLS certificate was renewed", {{"listener", listener->address}});
+        } else {
+            base::log::warning("the TLS certificate was not renewed: " + fresh.error().message);
+        }
+    }
 }
 
 void Server::Impl::stop_accepting() {

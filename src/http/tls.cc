@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -176,11 +177,33 @@ base::Result<void> check_readable(const std::string& file, const char* what) {
                 std::string("cannot read the TLS ") + what + " " + file + ": " + std::strerror(error));
 }
 
+// What tells one state of a file from another.
+struct Stamp {
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t changed_ns = 0;
+    bool operator==(const Stamp&) const = default;
+};
+Stamp stamp_of(const std::string& file) {
+    struct stat info{};
+    if (::stat(file.c_str(), &info) != 0) return {};
+    return {info.st_ino, info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
 }  // namespace
 
 struct TlsContext::Impl {
+    std::array<std::string, 2> files;
+    std::array<Stamp, 2> stamps;
     Context context;
+
+    std::array<Stamp, 2> present_stamps() const { return {stamp_of(files[0]), stamp_of(files[1])}; }
 };
+
+bool TlsContext::files_changed() {
+    const auto present = impl_->present_stamps();
+    return std::exchange(impl_->stamps, present) != present;
+}
 
 TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsContext::~TlsContext() = default;
@@ -192,6 +215,9 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& ce
                     "the TLS certificate " + certificate_file + " is given without its key file");
     TRY_VOID(check_readable(certificate_file, "certificate"));
     TRY_VOID(check_readable(key_file, "key"));
+    auto impl = std::make_unique<Impl>();
+    impl->files = {certificate_file, key_file};
+    impl->stamps = impl->present_stamps();
     ERR_clear_error();
     Context context(SSL_CTX_new(TLS_server_method()));
     ENSURE(context && configure(context.get()));
@@ -203,7 +229,6 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& ce
         SSL_CTX_check_private_key(context.get()) != 1)
         return fail(Code::invalid_argument, "the TLS key " + key_file + " does not fit the certificate " +
                                                 certificate_file + ": " + openssl_reason());
-    auto impl = std::make_unique<Impl>();
     impl->context = std::move(context);
     return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
 }

@@ -18,11 +18,15 @@ class TlsContext {
                                                           const std::string& key_file);
     ~TlsContext();
 
+    // Whether the files are others than when they were loaded, or than at the last call.
+    bool files_changed();
+
     // The descriptor stays with the caller and outlives the stream; the context may go before it.
     std::unique_ptr<Stream> make_stream(int descriptor);
 
  private:
     struct Impl;
+
     explicit TlsContext(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

@@ -197,5 +197,26 @@ TEST_CASE("TLS serves the same, and says what is wrong with its files") {
     CHECK(failure(key, key).message.find("no PEM certificate") != std::string::npos);
 }
 
+TEST_CASE("a changed certificate is taken up without a restart") {
+    const Folder folder;
+    make_certificate(folder.path, "used");
+    make_certificate(folder.path, "next");
+    const std::string used = folder.path + "/used";
+    const std::string next = folder.path + "/next";
+    REQUIRE(std::system(("cp " + next + ".pem " + folder.path + "/expected.pem").c_str()) == 0);
+    Limits limits;
+    limits.discard_time = 40ms;
+    TestServer server(echo, limits,
+                      {.address = "127.0.0.1:0", .certificate_file = used + ".pem", .key_file = used + ".key"});
+    const std::string port = server.address().substr(server.address().find(':'));
+    const std::string curl = "curl -sS -o /dev/null --cacert " + folder.path + "/expected.pem --resolve localhost" +
+                             port + ":127.0.0.1 https://localhost" + port + "/ 2>/dev/null";
+    CHECK(std::system(curl.c_str()) != 0);
+    REQUIRE(std::system(("mv " + next + ".pem " + used + ".pem && mv " + next + ".key " + used + ".key").c_str()) == 0);
+    int attempts = 0;
+    while (std::system(curl.c_str()) != 0 && attempts < 500) ++attempts;
+    CHECK(attempts < 500);
+}
+
 }  // namespace
 }  // namespace larder::http
