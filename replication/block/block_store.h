@@ -60,10 +60,10 @@ struct VerifyReport {
 
 class BlockStore {
  public:
-    // Opens the folders, replays the unsealed tails, and rebuilds the index when the store has none. Blocking (start-up).
-    // Trees used in `db`: ids 32 to 47.
-    static base::Result<std::unique_ptr<BlockStore>> open(io::Env& env, db::Db& db, base::Metrics& metrics,
-                                                          StoreOptions options);
+    // Opens the folders, looks through the youngest segments, and rebuilds the index from all segments when the store has
+    // none or has lost part of it. Trees used in `db`: ids 32 to 47.
+    static io::Task<base::Result<std::unique_ptr<BlockStore>>> open(io::Env& env, db::Db& db, base::Metrics& metrics,
+                                                                    StoreOptions options);
     virtual ~BlockStore() = default;
 
     // Stores `plain` and the reference (owner, name) durably. When `expected` is given, the bytes are hashed and must
@@ -77,7 +77,10 @@ class BlockStore {
                                                      std::uint64_t length) = 0;
     // Adds references of `owner` to blocks that are here. not_found/block if one is not.
     virtual io::Task<base::Result<void>> add_references(std::vector<base::Hash256> names, Owner owner) = 0;
-    // Removes all references of the owner. Idempotent.
+    // The owners that a rebuild found in the segments' records, dead ones among them: the caller drops those it does not
+    // know and adds the references that only it knows. Empty when the index was whole.
+    virtual std::vector<Owner> recovered_owners() const = 0;
+    // Removes all references of the owner. Idempotent. conflict/block while a Lease names it: try again later.
     virtual io::Task<base::Result<void>> drop_references(Owner owner) = 0;
     // While it lives nothing that `owners` referenced when it was taken is reclaimed. Synchronous, cheap.
     virtual std::unique_ptr<Lease> lease(std::vector<Owner> owners) = 0;

@@ -1,0 +1,57 @@
+// The bytes of one block in a segment (docs/formats.md, "Segments"): a header that says everything, a CRC-32C for each
+// 64 KiB of the stored payload, the payload, padding to 4 KiB. A segment can be read without any index.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replication/block/block_store.h"
+
+namespace larder::block {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint32_t kChunkBytes = 64 * 1024;  // of stored payload under one CRC
+constexpr std::uint32_t kPlainBytesMax = 16u << 20;
+
+enum class Codec : std::uint8_t { raw = 0, zstd = 1 };
+
+struct RecordHeader {
+    Codec codec = Codec::raw;
+    base::Hash256 name;
+    Owner owner;
+    std::uint32_t plain_bytes = 0;
+    std::uint32_t stored_bytes = 0;
+    std::vector<std::uint32_t> chunk_sums;
+
+    std::uint64_t header_bytes() const { return kFixedBytes + 4 * chunk_sums.size(); }
+    // From one record to the next.
+    std::uint64_t total_bytes() const {
+        return (header_bytes() + stored_bytes + kPage - 1) / kPage * kPage;
+    }
+    static constexpr std::size_t kFixedBytes = 72;
+};
+constexpr std::size_t kHeaderBytesMax = RecordHeader::kFixedBytes + 4 * (kPlainBytesMax / kChunkBytes + 1);
+
+std::string encode_header(const RecordHeader& header);
+// nullopt when the bytes do not begin with a whole, intact header. `bytes` may be longer than the header.
+std::optional<RecordHeader> decode_header(std::string_view bytes);
+
+std::vector<std::uint32_t> sums_of(std::string_view stored);
+
+// A block made ready for the disk: hashed, compressed where that helps, summed.
+struct Packed {
+    RecordHeader header;
+    base::Buffer payload;
+};
+// CPU work for the pool. corrupted when `expected` is given, not `trusted`, and is not the digest of the bytes.
+base::Result<Packed> pack(base::Buffer plain, Owner owner, std::optional<base::Hash256> expected, bool trusted,
+                          int zstd_level);
+
+// The plain bytes [offset, offset + length) from the stored payload's bytes beginning at chunk `first_chunk`; checks
+// every chunk given. Compressed payloads must be given whole.
+base::Result<base::Buffer> unpack(const RecordHeader& header, base::Buffer stored, std::uint32_t first_chunk,
+                                  std::uint64_t offset, std::uint64_t length);
+
+}  // namespace larder::block
