@@ -10,6 +10,14 @@
 // unknown_outcome from writes, when the caller cannot be told whether it took effect.
 #pragma once
 
+#include "src/base/bytes.h"
+#include "src/base/error.h"
+#include "src/base/id.h"
+#include "src/base/metrics.h"
+#include "src/base/time.h"
+#include "src/io/env.h"
+#include "src/io/task.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,14 +27,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "src/base/bytes.h"
-#include "src/base/error.h"
-#include "src/base/id.h"
-#include "src/base/metrics.h"
-#include "src/base/time.h"
-#include "src/io/env.h"
-#include "src/io/task.h"
 
 namespace larder::engine {
 
@@ -48,7 +48,7 @@ struct Bucket {
     BucketId id;
     std::vector<std::string> names;  // aliases, unique over the cluster; at least one
     WallTime created;
-    std::string owner_key;           // access key id that made it; empty when an administrator did
+    std::string owner_key;  // access key id that made it; empty when an administrator did
     Quota quota;
     // Documents that doors keep with the bucket, by name ("cors", "tagging", …); the engine does not look inside.
     std::map<std::string, std::string> settings;
@@ -111,10 +111,10 @@ struct PartInfo {
 
 struct ObjectInfo {
     std::string key;
-    Tag version;             // unique; its time is the moment of writing
+    Tag version;  // unique; its time is the moment of writing
     WallTime modified;
     std::uint64_t size = 0;
-    std::string etag;        // text without quotes
+    std::string etag;  // text without quotes
     ObjectProperties properties;
     std::vector<Checksum> checksums;
     std::vector<PartInfo> parts;  // ascending numbers, as given at completion
@@ -132,11 +132,11 @@ class ObjectReader {
 
 // What must hold of the current version for a write to happen, judged atomically with the write.
 struct Condition {
-    bool if_absent = false;                     // If-None-Match: *  → precondition_failed when there is one
-    bool if_present = false;                    // If-Match: *       → not_found when there is none
-    std::optional<std::string> if_etag;         // If-Match: "…"     → not_found / precondition_failed
-    std::optional<std::uint64_t> if_size;       // for deletes
-    std::optional<WallTime> if_modified_second; // for deletes: Last-Modified equals, to the second
+    bool if_absent = false;                      // If-None-Match: *  → precondition_failed when there is one
+    bool if_present = false;                     // If-Match: *       → not_found when there is none
+    std::optional<std::string> if_etag;          // If-Match: "…"     → not_found / precondition_failed
+    std::optional<std::uint64_t> if_size;        // for deletes
+    std::optional<WallTime> if_modified_second;  // for deletes: Last-Modified equals, to the second
     bool none() const { return !if_absent && !if_present && !if_etag && !if_size && !if_modified_second; }
 };
 
@@ -153,9 +153,9 @@ struct PutResultFacts {
 class ObjectWriter {
  public:
     virtual ~ObjectWriter() = default;
-    // Appends bytes. Give full blocks (limits::kBlockBytes) where possible; the last may be short. Returns when there is
-    // room for more, which may be before these are stored; a failure to store shows in a later call. `sha256` saves a
-    // hash when the caller has the digest of exactly these bytes.
+    // Appends bytes. Give full blocks (limits::kBlockBytes) where possible; the last may be short. Returns when there
+    // is room for more, which may be before these are stored; a failure to store shows in a later call. `sha256` saves
+    // a hash when the caller has the digest of exactly these bytes.
     virtual Task<Result<void>> write(base::Buffer data, std::optional<base::Hash256> sha256 = std::nullopt) = 0;
     virtual std::uint64_t size() const = 0;
     // Makes the object (or part) visible, durably. For a part: the condition must be empty, properties are ignored.
@@ -224,22 +224,23 @@ struct UploadInfo {
 
 struct CompletedPart {
     int number = 0;
-    std::string etag;                // must equal the part's
-    std::vector<Checksum> checksums; // each given must equal the part's
+    std::string etag;                 // must equal the part's
+    std::vector<Checksum> checksums;  // each given must equal the part's
 };
 
 struct CompleteOptions {
     std::string etag;                 // of the whole, computed by the door from the parts' etags
     std::vector<Checksum> checksums;  // of the whole
     Condition condition;
-    std::uint64_t part_bytes_min = 0; // all but the last must have as many: too_large is never it; invalid_argument/part
+    std::uint64_t part_bytes_min =
+        0;  // all but the last must have as many: too_large is never it; invalid_argument/part
 };
 
 struct UploadsQuery {
     std::string prefix;
     std::string delimiter;
-    std::string key_marker;                // exclusive unless id_marker is given
-    std::optional<UploadId> id_marker;     // uploads of key_marker with a greater (time, id)
+    std::string key_marker;             // exclusive unless id_marker is given
+    std::optional<UploadId> id_marker;  // uploads of key_marker with a greater (time, id)
     int limit = 1000;
 };
 struct UploadsPage {
@@ -276,8 +277,8 @@ struct ChangeEvent {
 };
 struct ChangePage {
     std::vector<ChangeEvent> events;
-    std::string next;    // give as `since` to go on
-    bool missed = false; // `since` was too old: list the bucket afresh, then go on from `next`
+    std::string next;     // give as `since` to go on
+    bool missed = false;  // `since` was too old: list the bucket afresh, then go on from `next`
 };
 
 // ---- State for administrators -------------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ struct DataFolder {
     std::string path;
     std::uint64_t total_bytes = 0;
     std::uint64_t free_bytes = 0;
-    std::uint64_t used_bytes = 0;   // by segments
+    std::uint64_t used_bytes = 0;  // by segments
     bool writable = true;
 };
 struct EngineStatus {
@@ -296,24 +297,25 @@ struct EngineStatus {
     std::uint64_t bytes = 0;
     std::uint64_t buckets = 0;
     std::uint64_t blocks = 0;
-    std::uint64_t block_bytes = 0;         // stored, after compression
+    std::uint64_t block_bytes = 0;  // stored, after compression
     std::vector<DataFolder> data_folders;
-    std::vector<std::string> problems;     // sentences with their cure; empty when healthy
+    std::vector<std::string> problems;  // sentences with their cure; empty when healthy
 };
 
 struct Options {
-    std::string meta_folder;                 // rows
-    std::vector<std::string> data_folders;   // segments
+    std::string meta_folder;                // rows
+    std::vector<std::string> data_folders;  // segments
     std::size_t cache_bytes = 16u << 20;
-    bool create = false;                     // make a new node when the folders are empty; otherwise fail with not_found
-    std::string cluster_name;                // for create; empty picks one
+    bool create = false;       // make a new node when the folders are empty; otherwise fail with not_found
+    std::string cluster_name;  // for create; empty picks one
 };
 
 class Engine {
  public:
     virtual ~Engine() = default;
 
-    // Access checks are the door's: the engine does what it is asked. Lookups of buckets and keys are local and at once.
+    // Access checks are the door's: the engine does what it is asked. Lookups of buckets and keys are local and at
+    // once.
     virtual std::shared_ptr<const Bucket> find_bucket(std::string_view name) const = 0;
     virtual std::shared_ptr<const Bucket> find_bucket(const BucketId& id) const = 0;
     virtual std::vector<std::shared_ptr<const Bucket>> buckets() const = 0;  // by first name
@@ -326,14 +328,14 @@ class Engine {
     virtual Task<Result<void>> delete_bucket(BucketId id) = 0;
     // Applies `edit` atomically to the current state; it may run more than once and may refuse. Names may be added or
     // removed (already_exists/bucket when taken).
-    virtual Task<Result<std::shared_ptr<const Bucket>>> update_bucket(
-        BucketId id, std::function<Result<void>(Bucket&)> edit) = 0;
+    virtual Task<Result<std::shared_ptr<const Bucket>>> update_bucket(BucketId id,
+                                                                      std::function<Result<void>(Bucket&)> edit) = 0;
     virtual Task<Result<BucketUsage>> bucket_usage(BucketId id) = 0;
 
     // `wanted` gives name and rights; an empty id or secret is made here. already_exists/access_key.
     virtual Task<Result<std::shared_ptr<const AccessKey>>> create_key(AccessKey wanted) = 0;
-    virtual Task<Result<std::shared_ptr<const AccessKey>>> update_key(
-        std::string id, std::function<Result<void>(AccessKey&)> edit) = 0;
+    virtual Task<Result<std::shared_ptr<const AccessKey>>> update_key(std::string id,
+                                                                      std::function<Result<void>(AccessKey&)> edit) = 0;
     virtual Task<Result<void>> delete_key(std::string id) = 0;
 
     // not_found/object when there is none.

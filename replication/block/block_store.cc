@@ -1,11 +1,11 @@
 #include "replication/block/block_store.h"
 
-#include <set>
-
 #include "replication/block/folder.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/io/task_group.h"
+
+#include <set>
 
 namespace larder::block {
 
@@ -51,7 +51,8 @@ class LocalLease final : public Lease {
 };
 
 // Reads header and the chunks that cover [offset, offset + length), and checks them. Pool work.
-Result<Buffer> read_record(io::File& file, Place place, const Hash256& name, std::uint64_t offset, std::uint64_t length) {
+Result<Buffer> read_record(io::File& file, Place place, const Hash256& name, std::uint64_t offset,
+                           std::uint64_t length) {
     std::string head(kHeaderBytesMax, '\0');
     TRY(const auto got, file.read_at(place.offset, {reinterpret_cast<std::byte*>(head.data()), head.size()}));
     const auto header = decode_header(std::string_view(head).substr(0, got));
@@ -65,7 +66,8 @@ Result<Buffer> read_record(io::File& file, Place place, const Hash256& name, std
     const auto first = raw ? static_cast<std::uint32_t>(offset / kChunkBytes) : 0;
     const std::uint64_t from = raw ? std::uint64_t{first} * kChunkBytes : 0;
     const std::uint64_t until =
-        raw ? std::min<std::uint64_t>((offset + length + kChunkBytes - 1) / kChunkBytes * kChunkBytes, header->stored_bytes)
+        raw ? std::min<std::uint64_t>((offset + length + kChunkBytes - 1) / kChunkBytes * kChunkBytes,
+                                      header->stored_bytes)
             : header->stored_bytes;
     auto stored = Buffer::allocate(until - from);
     TRY(const auto read, file.read_at(place.offset + header->header_bytes() + from, stored.writable()));
@@ -154,7 +156,8 @@ class LocalStore final : public BlockStore {
     io::Task<Result<void>> add_references(std::vector<Hash256> names, Owner owner) override {
         for (const auto& name : names) {
             CO_TRY(const auto there, co_await index_.refer(name, owner, std::nullopt));
-            if (!there) co_return base::fail(Code::not_found, Subject::block, "block " + name.hex() + " is not stored here");
+            if (!there)
+                co_return base::fail(Code::not_found, Subject::block, "block " + name.hex() + " is not stored here");
         }
         co_return Result<void>();
     }
@@ -204,10 +207,10 @@ class LocalStore final : public BlockStore {
                 for (const auto& [name, entry] : page) {
                     ++report.blocks_checked;
                     auto data = co_await read(entry.place, name, 0, entry.plain_bytes);
-                    const bool whole = data && co_await env_.blocking.run([data = *data, name] {
-                        return base::sha256(data.chars()) == name;
-                    });
-                    if (!whole) report.damage.push_back(place_text(entry.place) + ": block " + name.hex() + " is damaged");
+                    const bool whole = data && co_await env_.blocking.run(
+                                                   [data = *data, name] { return base::sha256(data.chars()) == name; });
+                    if (!whole)
+                        report.damage.push_back(place_text(entry.place) + ": block " + name.hex() + " is damaged");
                 }
                 after = page.back().first.view();
             }
@@ -315,7 +318,8 @@ class LocalStore final : public BlockStore {
         co_return co_await index_.forget_dead(record);
     }
 
-    // Sealed segments in which the index names nothing any more are removed; those with little left are copied out first.
+    // Sealed segments in which the index names nothing any more are removed; those with little left are copied out
+    // first.
     io::Task<Result<void>> drop_empty_segments() {
         for (auto& folder : folders_) {
             for (const auto segment : folder->segments()) {

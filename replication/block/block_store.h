@@ -1,16 +1,10 @@
 // Content on this node: blocks named by the SHA-256 of their plain bytes, in append-only segments over several data
 // folders. The index (name → place) and the references live in the local store (db) and can be rebuilt from segments.
 //
-// A reference ties a block to an owner (the upload that wrote it, a copy, a part). It is recorded with the block, in the
-// same commit, before put() returns; a block with no reference left is dead and its space comes back by hole punching or
-// compaction, but never under a Lease.
+// A reference ties a block to an owner (the upload that wrote it, a copy, a part). It is recorded with the block, in
+// the same commit, before put() returns; a block with no reference left is dead and its space comes back by hole
+// punching or compaction, but never under a Lease.
 #pragma once
-
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "src/base/bytes.h"
 #include "src/base/error.h"
@@ -19,6 +13,12 @@
 #include "src/db/db.h"
 #include "src/io/env.h"
 #include "src/io/task.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace larder::block {
 
@@ -34,7 +34,7 @@ struct StoreOptions {
     std::vector<std::string> folders;          // data folders; several may be on one disk or not
     std::uint64_t segment_bytes = 1ull << 30;  // preallocated in steps, not at once
     int zstd_level = 1;
-    double compact_below = 0.5;                // live share under which a sealed segment is rewritten
+    double compact_below = 0.5;  // live share under which a sealed segment is rewritten
 };
 
 struct StoreStatus {
@@ -60,8 +60,8 @@ struct VerifyReport {
 
 class BlockStore {
  public:
-    // Opens the folders, looks through the youngest segments, and rebuilds the index from all segments when the store has
-    // none or has lost part of it. Trees used in `db`: ids 32 to 47.
+    // Opens the folders, looks through the youngest segments, and rebuilds the index from all segments when the store
+    // has none or has lost part of it. Trees used in `db`: ids 32 to 47.
     static io::Task<base::Result<std::unique_ptr<BlockStore>>> open(io::Env& env, db::Db& db, base::Metrics& metrics,
                                                                     StoreOptions options);
     virtual ~BlockStore() = default;
@@ -77,8 +77,8 @@ class BlockStore {
                                                      std::uint64_t length) = 0;
     // Adds references of `owner` to blocks that are here. not_found/block if one is not.
     virtual io::Task<base::Result<void>> add_references(std::vector<base::Hash256> names, Owner owner) = 0;
-    // The owners that a rebuild found in the segments' records, dead ones among them: the caller drops those it does not
-    // know and adds the references that only it knows. Empty when the index was whole.
+    // The owners that a rebuild found in the segments' records, dead ones among them: the caller drops those it does
+    // not know and adds the references that only it knows. Empty when the index was whole.
     virtual std::vector<Owner> recovered_owners() const = 0;
     // Removes all references of the owner. Idempotent. conflict/block while a Lease names it: try again later.
     virtual io::Task<base::Result<void>> drop_references(Owner owner) = 0;
@@ -86,7 +86,8 @@ class BlockStore {
     virtual std::unique_ptr<Lease> lease(std::vector<Owner> owners) = 0;
 
     virtual StoreStatus status() const = 0;
-    // Gives back space: punches and compacts until nothing is worth it or `deadline`. Called by a background worker, paced.
+    // Gives back space: punches and compacts until nothing is worth it or `deadline`. Called by a background worker,
+    // paced.
     virtual io::Task<base::Result<std::uint64_t>> reclaim(base::Instant deadline) = 0;
     // Reads every block and its full hash.
     virtual io::Task<base::Result<VerifyReport>> verify() = 0;

@@ -1,9 +1,9 @@
 #include "replication/block/folder.h"
 
+#include "src/base/log.h"
+
 #include <algorithm>
 #include <cstdio>
-
-#include "src/base/log.h"
 
 namespace larder::block {
 
@@ -14,14 +14,15 @@ using base::Subject;
 namespace {
 
 constexpr int kFormat = 1;
-constexpr std::uint64_t kGrowBytes = 64ull << 20;   // reserved at a time
+constexpr std::uint64_t kGrowBytes = 64ull << 20;     // reserved at a time
 constexpr std::uint64_t kReserveBytes = 64ull << 20;  // left free, so that metadata can still be written
 constexpr std::size_t kOpenFilesMax = 64;
 constexpr auto kSpaceAge = std::chrono::seconds(1);
 constexpr auto kTwoFailuresWithin = std::chrono::hours(1);
 
 // One write, as a pool job: every record at its place, then one sync.
-Result<void> write_records(io::File& file, const std::vector<std::tuple<std::uint64_t, std::string, base::Buffer>>& records) {
+Result<void> write_records(io::File& file,
+                           const std::vector<std::tuple<std::uint64_t, std::string, base::Buffer>>& records) {
     for (const auto& [offset, header, payload] : records) {
         TRY_VOID(file.write_at(offset, base::as_bytes(header)));
         TRY_VOID(file.write_at(offset + header.size(), payload.bytes()));
@@ -46,8 +47,7 @@ Result<std::unique_ptr<Folder>> Folder::open(io::Env& env, FolderOptions options
     const auto& path = folder->options_.path;
     const auto made = env.disk.make_folder(path);
     if (!made) {
-        return base::fail(made.error().code, Subject::disk,
-                          "the data folder cannot be made: " + made.error().message);
+        return base::fail(made.error().code, Subject::disk, "the data folder cannot be made: " + made.error().message);
     }
     auto lock = env.disk.lock(path + "/lock");
     if (!lock) return base::fail(lock.error());
@@ -59,7 +59,8 @@ Result<std::unique_ptr<Folder>> Folder::open(io::Env& env, FolderOptions options
         TRY(const auto text, env.disk.read_file(path + "/format"));
         int format = 0;
         if (std::sscanf(text.c_str(), "larder-segments %d", &format) != 1) {
-            return base::fail(Code::corrupted, Subject::config, path + "/format is damaged: it should read \"larder-segments 1\"");
+            return base::fail(Code::corrupted, Subject::config,
+                              path + "/format is damaged: it should read \"larder-segments 1\"");
         }
         if (format > kFormat) {
             return base::fail(Code::unsupported, Subject::config, path + " was written by a newer larderd");
@@ -133,9 +134,10 @@ io::Task<void> Folder::write_loop() {
         batch->records = std::exchange(queue_, {});
         std::uint64_t bytes = 0;
         for (const auto& record : batch->records) bytes += record.packed.header.total_bytes();
-        auto ready = has_room(bytes) ? prepare_segment(bytes)
-                                     : Result<void>(base::fail(Code::no_space, Subject::disk,
-                                                               options_.path + " is full: free some space on its disk"));
+        auto ready = has_room(bytes)
+                         ? prepare_segment(bytes)
+                         : Result<void>(base::fail(Code::no_space, Subject::disk,
+                                                   options_.path + " is full: free some space on its disk"));
         std::shared_ptr<io::File> file;
         if (ready) {
             auto opened = segment_file(active_);
@@ -155,8 +157,8 @@ io::Task<void> Folder::write_loop() {
             tail_ += record.packed.header.total_bytes();
             records.emplace_back(record.offset, std::move(record.header), record.packed.payload);
         }
-        auto outcome = co_await env_.blocking.run(
-            [file, records = std::move(records)] { return write_records(*file, records); });
+        auto outcome =
+            co_await env_.blocking.run([file, records = std::move(records)] { return write_records(*file, records); });
         if (!outcome) sync_failed(outcome.error());
         lengths_[active_] = tail_;
         finish_batch(batch, outcome);
@@ -192,7 +194,8 @@ Result<void> Folder::prepare_segment(std::uint64_t bytes) {
     }
     if (tail_ + bytes > allocated_) {
         TRY(const auto file, segment_file(active_));
-        const auto wanted = std::min(std::max(options_.segment_bytes, tail_ + bytes), tail_ + std::max(bytes, kGrowBytes));
+        const auto wanted =
+            std::min(std::max(options_.segment_bytes, tail_ + bytes), tail_ + std::max(bytes, kGrowBytes));
         // Reserving ahead only saves journal writes; a disk too full for it may still have room for the batch.
         if (file->allocate(wanted)) allocated_ = wanted;
     }
@@ -207,8 +210,9 @@ void Folder::sync_failed(const base::Error& error) {
     last_sync_failure_ = now;
     if (error.code == Code::no_space) return;
     if (again) problem_ = options_.path + " failed twice within an hour and is read-only: replace its disk";
-    base::log::error("writing blocks failed", again ? "replace the disk; larderd no longer writes there"
-                                                    : "look at dmesg for the disk; a new segment is used meanwhile",
+    base::log::error("writing blocks failed",
+                     again ? "replace the disk; larderd no longer writes there"
+                           : "look at dmesg for the disk; a new segment is used meanwhile",
                      {{"folder", options_.path}, {"reason", error.message}});
 }
 
@@ -271,10 +275,11 @@ io::Task<Result<void>> Folder::punch(Place place) {
 io::Task<Result<void>> Folder::remove_segment(std::uint32_t segment) {
     files_.erase(segment);
     lengths_.erase(segment);
-    co_return co_await env_.blocking.run([&disk = env_.disk, path = segment_path(segment), folder = options_.path]() -> Result<void> {
-        TRY_VOID(disk.remove(path));
-        return disk.sync_dir(folder);
-    });
+    co_return co_await env_.blocking.run(
+        [&disk = env_.disk, path = segment_path(segment), folder = options_.path]() -> Result<void> {
+            TRY_VOID(disk.remove(path));
+            return disk.sync_dir(folder);
+        });
 }
 
 }  // namespace larder::block

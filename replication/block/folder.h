@@ -2,13 +2,13 @@
 // waits together is written together and shares one sync.
 #pragma once
 
+#include "replication/block/index.h"
+#include "src/io/task_group.h"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "replication/block/index.h"
-#include "src/io/task_group.h"
 
 namespace larder::block {
 
@@ -78,9 +78,9 @@ class Folder {
     std::unique_ptr<io::FileLock> lock_;
     std::map<std::uint32_t, std::uint64_t> lengths_;  // of every segment: where its records end
     std::map<std::uint32_t, std::shared_ptr<io::File>> files_;
-    std::uint32_t active_ = 0;      // 0: none yet
-    std::uint64_t tail_ = 0;        // where the next record goes
-    std::uint64_t allocated_ = 0;   // reserved in the active segment
+    std::uint32_t active_ = 0;     // 0: none yet
+    std::uint64_t tail_ = 0;       // where the next record goes
+    std::uint64_t allocated_ = 0;  // reserved in the active segment
     bool sealed_ = true;
     std::vector<Pending> queue_;
     bool looping_ = false;

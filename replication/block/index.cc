@@ -80,19 +80,19 @@ Result<std::optional<IndexEntry>> Index::find(const Hash256& name) {
 
 io::Task<Result<IndexEntry>> Index::add(RecordHeader header, Place place) {
     auto in_force = std::make_shared<IndexEntry>();
-    CO_TRY_VOID(co_await db_.commit(
-        shard_of(header.name),
-        [in_force, place, name = header.name, owner = header.owner, plain = header.plain_bytes](db::Writer& rows) -> Result<void> {
-            TRY(auto entry, read_entry(rows, name));
-            if (entry) {
-                TRY_VOID(put_dead(rows, name, place));
-            } else {
-                entry = IndexEntry{place, plain, 0};
-            }
-            TRY_VOID(add_reference(rows, name, owner, *entry));
-            *in_force = *entry;
-            return {};
-        }));
+    CO_TRY_VOID(co_await db_.commit(shard_of(header.name),
+                                    [in_force, place, name = header.name, owner = header.owner,
+                                     plain = header.plain_bytes](db::Writer& rows) -> Result<void> {
+                                        TRY(auto entry, read_entry(rows, name));
+                                        if (entry) {
+                                            TRY_VOID(put_dead(rows, name, place));
+                                        } else {
+                                            entry = IndexEntry{place, plain, 0};
+                                        }
+                                        TRY_VOID(add_reference(rows, name, owner, *entry));
+                                        *in_force = *entry;
+                                        return {};
+                                    }));
     co_return *in_force;
 }
 
@@ -187,7 +187,7 @@ Result<std::vector<DeadRecord>> Index::dead(std::size_t limit) {
 }
 
 io::Task<Result<std::vector<std::pair<Hash256, IndexEntry>>>> Index::list(db::ShardId shard, std::string after,
-                                                                         std::size_t limit) {
+                                                                          std::size_t limit) {
     auto out = std::make_shared<std::vector<std::pair<Hash256, IndexEntry>>>();
     CO_TRY_VOID(co_await db_.look_later(shard, [out, after, limit](db::Reader& rows) -> Result<void> {
         TRY(const auto cursor, rows.cursor(kPlaces));

@@ -2,11 +2,11 @@
 // and 35 (marks). A block's rows lie in the shard that its name picks.
 #pragma once
 
-#include <optional>
-#include <vector>
-
 #include "replication/block/record.h"
 #include "src/db/db.h"
+
+#include <optional>
+#include <vector>
 
 namespace larder::block {
 

@@ -1,10 +1,10 @@
 #include "replication/block/record.h"
 
-#include <zstd.h>
-
 #include "src/base/crc.h"
 #include "src/base/hash.h"
 #include "src/codec/codec.h"
+
+#include <zstd.h>
 
 namespace larder::block {
 
@@ -18,7 +18,9 @@ constexpr std::uint32_t kMagic = 0x3142524cu;  // "LRB1"
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kProbeBytes = 16 * 1024;
 
-std::uint32_t chunks_of(std::uint32_t stored_bytes) { return (stored_bytes + kChunkBytes - 1) / kChunkBytes; }
+std::uint32_t chunks_of(std::uint32_t stored_bytes) {
+    return (stored_bytes + kChunkBytes - 1) / kChunkBytes;
+}
 
 ZSTD_CCtx* compressor() {
     struct Free {
@@ -41,8 +43,7 @@ std::optional<base::Buffer> compress(const base::Buffer& plain, int level) {
     if (plain.size() < kPage || !seems_compressible(plain.chars(), level)) return std::nullopt;
     const auto most = plain.size() - plain.size() / 16;
     auto out = base::Buffer::allocate(most);
-    const auto size =
-        ZSTD_compressCCtx(compressor(), out.writable().data(), most, plain.data(), plain.size(), level);
+    const auto size = ZSTD_compressCCtx(compressor(), out.writable().data(), most, plain.data(), plain.size(), level);
     if (ZSTD_isError(size) != 0) return std::nullopt;
     out.truncate(size);
     return out;

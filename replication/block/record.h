@@ -2,12 +2,12 @@
 // 64 KiB of the stored payload, the payload, padding to 4 KiB. A segment can be read without any index.
 #pragma once
 
+#include "replication/block/block_store.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "replication/block/block_store.h"
 
 namespace larder::block {
 
@@ -27,9 +27,7 @@ struct RecordHeader {
 
     std::uint64_t header_bytes() const { return kFixedBytes + 4 * chunk_sums.size(); }
     // From one record to the next.
-    std::uint64_t total_bytes() const {
-        return (header_bytes() + stored_bytes + kPage - 1) / kPage * kPage;
-    }
+    std::uint64_t total_bytes() const { return (header_bytes() + stored_bytes + kPage - 1) / kPage * kPage; }
     static constexpr std::size_t kFixedBytes = 72;
 };
 constexpr std::size_t kHeaderBytesMax = RecordHeader::kFixedBytes + 4 * (kPlainBytesMax / kChunkBytes + 1);

@@ -1,0 +1,137 @@
+// Copies by reference: the same blocks under a new owner.
+#include "replication/local_engine.h"
+#include "src/base/hash.h"
+
+namespace larder::engine {
+
+namespace {
+
+Result<void> judge_source(const CopySource& source, const model::Object& object) {
+    const auto refuse = [] {
+        return fail(Code::precondition_failed, Subject::object, "a condition on the copy source does not hold");
+    };
+    if (source.if_etag && *source.if_etag != "*" && *source.if_etag != object.etag) return refuse();
+    if (source.if_not_etag && (*source.if_not_etag == "*" || *source.if_not_etag == object.etag)) return refuse();
+    // An ETag that matches outweighs the date, as in RFC 9110 §13.2.2.
+    if (!source.if_etag && source.if_unmodified_since &&
+        object.modified.seconds() > source.if_unmodified_since->seconds()) {
+        return refuse();
+    }
+    if (!source.if_not_etag && source.if_modified_since &&
+        object.modified.seconds() <= source.if_modified_since->seconds()) {
+        return refuse();
+    }
+    return {};
+}
+
+// The parts of the extents that lie in [offset, offset + length) of their piece, counted from `base` on.
+void cut(const std::vector<model::Extent>& extents, std::uint64_t offset, std::uint64_t length, std::uint64_t base,
+         std::vector<model::Extent>& out) {
+    for (const auto& extent : extents) {
+        const auto from = std::max(extent.offset, offset);
+        const auto until = std::min(extent.offset + extent.length, offset + length);
+        if (from >= until) continue;
+        out.push_back({base + from - offset, static_cast<std::uint32_t>(until - from),
+                       extent.block_offset + static_cast<std::uint32_t>(from - extent.offset), extent.block});
+    }
+}
+
+}  // namespace
+
+// The bytes [offset, offset + length) of an object as content of its own. Small bodies are copied when `keep_inline`,
+// or become a block.
+Task<Result<LocalEngine::Copied>> LocalEngine::copy_content(Found found, std::uint64_t offset, std::uint64_t length,
+                                                            bool keep_inline) {
+    Copied copied;
+    copied.content.size = length;
+    if (found.object.is_inline && keep_inline) {
+        copied.body = found.body.substr(offset, length);
+        co_return copied;
+    }
+    copied.content.is_inline = false;
+    copied.owner = new_owner();
+    model::Piece piece;
+    piece.owner = *copied.owner;
+    piece.size = length;
+    if (found.object.is_inline) {
+        const auto bytes = found.body.substr(offset, length);
+        if (!bytes.empty()) {
+            CO_TRY(const auto name,
+                   co_await blocks_->put(base::Buffer::copy_of(bytes), piece.owner, std::nullopt, false));
+            piece.extents.push_back({0, static_cast<std::uint32_t>(bytes.size()), 0, name});
+        }
+    } else {
+        // The source's blocks stay while they get their second reference.
+        copied.lease = blocks_->lease(found.object.owners());
+        for (const auto& source : found.object.pieces) {
+            const auto from = std::max(source.offset, offset);
+            const auto until = std::min(source.offset + source.size, offset + length);
+            if (from >= until) continue;
+            CO_TRY(const auto extents, co_await extents_of(source));
+            cut(extents, from - source.offset, until - from, from - offset, piece.extents);
+        }
+        std::vector<base::Hash256> names;
+        for (const auto& extent : piece.extents) names.push_back(extent.block);
+        if (auto done = co_await blocks_->add_references(std::move(names), piece.owner); !done) {
+            end_write(piece.owner, false);
+            co_return fail(done.error());
+        }
+    }
+    CO_TRY(piece, co_await page_out(std::move(piece)));
+    copied.content.pieces.push_back(std::move(piece));
+    co_return copied;
+}
+
+Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bucket, std::string key,
+                                                  CopyOptions options) {
+    CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
+    CO_TRY_VOID(judge_source(source, found.object));
+    CO_TRY(const auto target, bucket_for_write(bucket));
+    auto object = found.object;
+    const auto size = object.size;
+    const bool keep_inline = object.is_inline;
+    CO_TRY(auto copied, co_await copy_content(std::move(found), 0, size, keep_inline));
+    if (copied.owner) CO_TRY_VOID(co_await note_intent(*copied.owner, Target{bucket, key, std::nullopt, 0}));
+    object.is_inline = copied.content.is_inline;
+    object.pieces = copied.content.pieces;
+    object.parts.clear();
+    object.upload = {};
+    auto tags = options.tags.value_or(object.properties.tags);
+    if (options.properties) object.properties = *options.properties;
+    object.properties.tags = std::move(tags);
+    if (options.checksums) object.checksums = *options.checksums;
+    if (options.etag) object.etag = *options.etag;
+    auto written = co_await write_object(target, std::move(key), std::move(object), std::move(copied.body),
+                                         std::move(options.condition));
+    if (copied.owner) end_write(*copied.owner, written.has_value());
+    co_return written;
+}
+
+Task<Result<PartInfo>> LocalEngine::copy_part(CopySource source, std::uint64_t offset, std::uint64_t length,
+                                              BucketId bucket, std::string key, UploadId upload, int number,
+                                              std::string etag, std::vector<Checksum> checksums) {
+    CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
+    CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
+    CO_TRY_VOID(judge_source(source, found.object));
+    if (offset > found.object.size || length > found.object.size - offset) {
+        co_return fail(Code::invalid_argument, Subject::part, "the range lies beyond the end of the copy source");
+    }
+    const Target target{bucket, key, upload, number};
+    CO_TRY(auto copied, co_await copy_content(std::move(found), offset, length, false));
+    CO_TRY_VOID(co_await note_intent(*copied.owner, target));
+    PutResultFacts facts;
+    facts.etag = etag;
+    facts.checksums = checksums;
+    const auto committed = co_await commit_body(target, std::move(facts), std::move(copied.content), {});
+    end_write(*copied.owner, committed.has_value());
+    if (!committed) co_return fail(committed.error());
+    PartInfo part;
+    part.number = number;
+    part.size = length;
+    part.etag = std::move(etag);
+    part.checksums = std::move(checksums);
+    part.modified = committed->modified;
+    co_return part;
+}
+
+}  // namespace larder::engine

@@ -1,0 +1,224 @@
+// The engine in this process: the tables and the block store of this node behind engine.h. Split over several .cc files
+// by noun. Inside replication/ only.
+#pragma once
+
+#include "replication/block/block_store.h"
+#include "replication/engine.h"
+#include "replication/model/bucket.h"
+#include "replication/model/rows.h"
+#include "replication/model/upload.h"
+#include "replication/table/coordinator.h"
+#include "replication/table/db_row_store.h"
+#include "src/io/sync.h"
+
+#include <deque>
+#include <set>
+
+namespace larder::engine {
+
+using base::Code;
+using base::fail;
+using base::Subject;
+
+// What a large write has stored so far; shared by its writer and by the blocks still on their way.
+struct WriteState;
+
+class LocalEngine final : public Engine {
+ public:
+    LocalEngine(io::Env& env, base::Metrics& metrics, Options options);
+    ~LocalEngine() override;
+    Task<Result<void>> open();
+
+    std::shared_ptr<const Bucket> find_bucket(std::string_view name) const override;
+    std::shared_ptr<const Bucket> find_bucket(const BucketId& id) const override;
+    std::vector<std::shared_ptr<const Bucket>> buckets() const override;
+    std::shared_ptr<const AccessKey> find_key(std::string_view id) const override;
+    std::vector<std::shared_ptr<const AccessKey>> keys() const override;
+    Task<Result<std::shared_ptr<const Bucket>>> create_bucket(std::string name, std::string owner_key) override;
+    Task<Result<void>> delete_bucket(BucketId id) override;
+    Task<Result<std::shared_ptr<const Bucket>>> update_bucket(BucketId id,
+                                                              std::function<Result<void>(Bucket&)> edit) override;
+    Task<Result<BucketUsage>> bucket_usage(BucketId id) override;
+    Task<Result<std::shared_ptr<const AccessKey>>> create_key(AccessKey wanted) override;
+    Task<Result<std::shared_ptr<const AccessKey>>> update_key(std::string id,
+                                                              std::function<Result<void>(AccessKey&)> edit) override;
+    Task<Result<void>> delete_key(std::string id) override;
+
+    Task<Result<ObjectInfo>> head_object(BucketId bucket, std::string key) override;
+    Task<Result<std::unique_ptr<ObjectReader>>> open_object(BucketId bucket, std::string key) override;
+    std::unique_ptr<ObjectWriter> put_object(BucketId bucket, std::string key,
+                                             std::optional<std::uint64_t> size) override;
+    Task<Result<DeleteOutcome>> delete_object(BucketId bucket, DeleteRequest request) override;
+    Task<std::vector<Result<DeleteOutcome>>> delete_objects(BucketId bucket,
+                                                            std::vector<DeleteRequest> requests) override;
+    Task<Result<ListPage>> list_objects(BucketId bucket, ListQuery query) override;
+    Task<Result<ObjectInfo>> copy_object(CopySource source, BucketId bucket, std::string key,
+                                         CopyOptions options) override;
+    Task<Result<ObjectInfo>> rename_object(BucketId bucket, std::string from, std::string to,
+                                           Condition condition) override;
+    Task<Result<void>> set_object_tags(BucketId bucket, std::string key, NamedValues tags) override;
+
+    Task<Result<UploadInfo>> create_upload(UploadInfo wanted) override;
+    Task<Result<UploadInfo>> find_upload(BucketId bucket, std::string key, UploadId upload) override;
+    Task<Result<std::unique_ptr<ObjectWriter>>> put_part(BucketId bucket, std::string key, UploadId upload, int number,
+                                                         std::optional<std::uint64_t> size) override;
+    Task<Result<PartInfo>> copy_part(CopySource source, std::uint64_t offset, std::uint64_t length, BucketId bucket,
+                                     std::string key, UploadId upload, int number, std::string etag,
+                                     std::vector<Checksum> checksums) override;
+    Task<Result<PartsPage>> list_parts(BucketId bucket, std::string key, UploadId upload, int after,
+                                       int limit) override;
+    Task<Result<UploadsPage>> list_uploads(BucketId bucket, UploadsQuery query) override;
+    Task<Result<ObjectInfo>> complete_upload(BucketId bucket, std::string key, UploadId upload,
+                                             std::vector<CompletedPart> parts, CompleteOptions options) override;
+    Task<Result<void>> abort_upload(BucketId bucket, std::string key, UploadId upload) override;
+
+    Task<Result<PosixAttributes>> posix_attributes(BucketId bucket, std::string key) override;
+    Task<Result<void>> set_posix_attributes(BucketId bucket, std::string key, PosixAttributes changes) override;
+    Task<Result<ChangePage>> watch(BucketId bucket, std::string prefix, std::string since,
+                                   base::Instant deadline) override;
+    Task<Result<EngineStatus>> status() override;
+    Task<Result<std::vector<std::string>>> verify() override;
+    Task<Result<void>> snapshot(std::string folder) override;
+    Task<Result<void>> close() override;
+
+    // ---- for the writers and readers (object_writer.cc, object_reader.cc) ----
+
+    // Where a body goes when it is whole.
+    struct Target {
+        BucketId bucket;
+        std::string key;
+        std::optional<UploadId> upload;  // a part of it
+        int part = 0;
+    };
+    // Makes a finished body visible: the row of the object or of the part.
+    Task<Result<ObjectInfo>> commit_body(Target target, PutResultFacts facts, model::Object content, std::string body);
+    Task<Result<void>> note_intent(model::Owner owner, Target target);
+    // The write has ended, one way or the other. `keep`: its content is referenced by a row.
+    void end_write(model::Owner owner, bool keep);
+    // An owner id that begins with the time, so that rows of one time lie together.
+    model::Owner new_owner();
+    block::BlockStore& blocks() { return *blocks_; }
+    io::Env& env() { return env_; }
+    io::TaskGroup& tasks() { return tasks_; }
+    // The piece's extents, from the row or from its pages.
+    Task<Result<std::vector<model::Extent>>> extents_of(model::Piece piece);
+    // Cuts long extent lists into pages and writes them.
+    Task<Result<model::Piece>> page_out(model::Piece piece);
+
+ private:
+    struct BucketState {
+        model::BucketRow row;
+        std::shared_ptr<const Bucket> shown;
+        int writes = 0;  // commits under way
+    };
+    struct Writing;  // counts one commit in its bucket while it lives
+
+    // engine.cc
+    Result<void> read_identity();
+    Result<void> write_identity();
+    Task<Result<void>> load_control_rows();
+    void start_background();
+    Task<void> keep_clock_floor();
+    Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change);
+    void object_changed(const table::RowKey& key, const table::StoredRow& after);
+    Task<Result<void>> collect_rows(std::string partition_key, std::function<void(table::RangeEntry&)> visit,
+                                    table::Coordinator& rows);
+
+    // buckets.cc
+    Result<std::shared_ptr<BucketState>> bucket_for_write(const BucketId& id);
+    std::shared_ptr<BucketState> bucket_state(const BucketId& id) const;
+    void show(model::BucketRow row);
+    void forget(const BucketId& id);
+    Task<Result<void>> claim_name(std::string name, BucketId id);
+    Task<void> release_name(std::string name, BucketId id);
+    Task<Result<void>> set_deleting(BucketId id, bool deleting);
+    Result<BucketUsage> counted_usage(const BucketId& id);
+    Result<void> check_quota(const BucketState& bucket, std::uint64_t new_bytes);
+
+    // object_rows.cc
+    table::RowKey object_row(const BucketState& bucket, std::string_view key) const;
+    Result<std::shared_ptr<BucketState>> bucket_for_read(const BucketId& id) const;
+    struct Found {
+        model::Object object;
+        std::string body;
+    };
+    Task<Result<Found>> find_object(BucketId bucket, std::string key, bool with_body);
+    Task<Result<ObjectInfo>> write_object(std::shared_ptr<BucketState> bucket, std::string key, model::Object object,
+                                          std::string body, Condition condition);
+
+    // copy.cc
+    struct Copied {
+        model::Object content;
+        std::string body;
+        std::optional<model::Owner> owner;
+        std::unique_ptr<block::Lease> lease;
+    };
+    Task<Result<Copied>> copy_content(Found found, std::uint64_t offset, std::uint64_t length, bool keep_inline);
+
+    // uploads.cc
+    Task<Result<model::Upload>> find_open_upload(BucketId bucket, std::string key, UploadId upload);
+    Task<Result<model::Upload>> move_upload(BucketId bucket, std::string key, UploadId upload,
+                                            std::function<Result<void>(model::Upload&)> edit);
+    Task<Result<std::vector<std::pair<PartInfo, model::Object>>>> parts_of(UploadId upload);
+    Task<Result<ObjectInfo>> complete_open(std::shared_ptr<BucketState> bucket, model::Upload upload,
+                                           std::vector<CompletedPart> wanted, CompleteOptions options);
+    Task<void> clear_parts(BucketId bucket, std::string key, UploadId upload);
+    Task<Result<void>> abort_bucket_uploads(BucketId bucket);
+
+    // garbage.cc
+    Task<void> collect_garbage();
+    Task<Result<bool>> collect_some();
+    Task<Result<void>> drop_owner(model::Owner owner);
+    Task<Result<void>> finish_intents();
+    Task<Result<void>> take_back_lost_blocks();
+    Task<void> drop_later(model::Owner owner);
+    Task<void> forget_intent(model::Owner owner);
+    Task<void> collect_tombstones();
+    // Adds a sentence to `damage` for everything of the object that cannot be read.
+    Task<Result<void>> check_object(BucketId bucket, std::string key, model::Object object,
+                                    std::vector<std::string>& damage);
+    Task<Result<void>> each_object(std::function<Task<Result<void>>(BucketId, std::string, model::Object)> visit);
+
+    io::Env& env_;
+    base::Metrics& metrics_;
+    Options options_;
+    std::unique_ptr<io::FileLock> lock_;
+    base::NodeId node_;
+    std::string cluster_name_;
+    std::uint32_t boot_ = 0;
+    std::unique_ptr<db::Db> db_;
+    std::unique_ptr<block::BlockStore> blocks_;
+    std::unique_ptr<quorum::FixedPlacement> placement_;
+    std::unique_ptr<quorum::TagSource> tags_;
+    std::unique_ptr<table::DbRowStore> rows_;
+    std::unique_ptr<table::Replica> replica_;
+    // One coordinator a table.
+    std::unique_ptr<table::Coordinator> bucket_rows_, name_rows_, key_rows_, object_rows_, upload_rows_, part_rows_,
+        attribute_rows_, intent_rows_, page_rows_;
+
+    std::map<BucketId, std::shared_ptr<BucketState>> buckets_;
+    std::map<std::string, BucketId, std::less<>> names_;
+    std::map<std::string, std::shared_ptr<const AccessKey>, std::less<>> keys_;
+
+    struct Change {
+        std::uint64_t sequence;
+        ChangeEvent event;
+    };
+    std::deque<Change> changes_;
+    std::uint64_t change_sequence_ = 0;
+    std::vector<io::Promise<io::Done>> watchers_;
+    std::deque<std::pair<table::TableId, table::RowKey>> tombstones_;
+    std::optional<io::Promise<io::Done>> garbage_wake_;
+    std::vector<std::string> open_problems_;
+    bool closing_ = false;
+    io::TaskGroup tasks_;
+};
+
+// Trees of db used by the engine itself.
+constexpr db::TreeId kGarbageTree = 48;  // tag of the change → owners no longer referenced
+constexpr db::TreeId kUsageTree = 49;    // bucket id → objects, bytes (this shard's part)
+
+// Judges the condition on the current state.
+Result<void> judge(const Condition& condition, const model::Object* current, const std::string& key);
+
+}  // namespace larder::engine

@@ -1,0 +1,54 @@
+// The tables of a cluster and how their rows are keyed. Ids stand in stored keys: never reused.
+#pragma once
+
+#include "replication/engine.h"
+#include "replication/table/register.h"
+
+#include <string>
+
+namespace larder::model {
+
+constexpr table::TableId kBuckets = 1;      // partition key "buckets", sort key bucket id
+constexpr table::TableId kBucketNames = 2;  // partition key "names", sort key name
+constexpr table::TableId kAccessKeys = 3;   // partition key "keys", sort key access key id
+constexpr table::TableId kObjects = 4;      // partition key bucket id and index shard, sort key object key
+constexpr table::TableId kUploads = 5;      // partition key bucket id, sort key object key, 0, upload id
+constexpr table::TableId kParts = 6;        // partition key upload id, sort key part number
+constexpr table::TableId kAttributes = 7;   // as objects: POSIX attributes beside the content
+constexpr table::TableId kVersions = 8;     // reserved: versions that are no longer current
+constexpr table::TableId kIntents = 9;      // partition key node, sort key owner: uploads that may be left half done
+constexpr table::TableId kPages = 10;       // partition key owner, sort key page number: long manifests, immutable
+
+inline table::RowKey bucket_row(const base::BucketId& id) {
+    return {"buckets", std::string(id.view())};
+}
+inline table::RowKey name_row(std::string_view name) {
+    return {"names", std::string(name)};
+}
+inline table::RowKey access_key_row(std::string_view id) {
+    return {"keys", std::string(id)};
+}
+
+// The partition key of a bucket's objects in one index shard.
+inline std::string index_shard(const base::BucketId& bucket, std::uint16_t shard) {
+    std::string out(bucket.view());
+    out.push_back(static_cast<char>(shard >> 8));
+    out.push_back(static_cast<char>(shard));
+    return out;
+}
+inline table::RowKey upload_row(const base::BucketId& bucket, std::string_view key, const base::UploadId& id) {
+    std::string sort(key);
+    sort.push_back('\0');
+    return {std::string(bucket.view()), sort.append(id.view())};
+}
+inline table::RowKey part_row(const base::UploadId& upload, int number) {
+    std::string sort;
+    sort.push_back(static_cast<char>(number >> 8));
+    sort.push_back(static_cast<char>(number));
+    return {std::string(upload.view()), sort};
+}
+inline std::string intents_of(std::uint32_t node) {
+    return "intents-" + std::to_string(node);
+}
+
+}  // namespace larder::model

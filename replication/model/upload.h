@@ -1,0 +1,34 @@
+// Rows of multipart uploads and their parts, of intents, and of POSIX attributes.
+#pragma once
+
+#include "replication/model/object.h"
+
+namespace larder::model {
+
+// Who may still change the upload. Moves: open → completing → completed, open → aborted (the row is deleted),
+// completing → open when the completion was refused.
+enum class UploadState : std::uint8_t { open = 0, completing = 1, completed = 2 };
+
+struct Upload {
+    engine::UploadInfo info;
+    UploadState state = UploadState::open;
+    std::string completed_etag;  // of the object made, once completed
+};
+std::string encode_upload(const Upload& upload);
+base::Result<Upload> decode_upload(std::string_view bytes);
+
+// A large write in progress: what to clean up if its node dies.
+struct Intent {
+    base::BucketId bucket;
+    std::string key;
+    base::UploadId upload;  // with `part`, when it is a part
+    std::uint32_t part = 0;
+    std::uint32_t boot = 0;
+};
+std::string encode_intent(const Intent& intent);
+base::Result<Intent> decode_intent(std::string_view bytes);
+
+std::string encode_attributes(const engine::PosixAttributes& attributes);
+base::Result<engine::PosixAttributes> decode_attributes(std::string_view bytes);
+
+}  // namespace larder::model

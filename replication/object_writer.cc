@@ -1,0 +1,262 @@
+// Bodies on their way in: small ones wait in memory for their row, larger ones go to blocks as they come.
+#include "replication/local_engine.h"
+#include "src/base/limits.h"
+#include "src/base/log.h"
+
+namespace larder::engine {
+
+namespace limits = base::limits;
+
+// Shared by the writer and the blocks it has sent off, which go on when the writer is dropped: only when the last has
+// ended may what they stored be given up.
+struct WriteState {
+    explicit WriteState(LocalEngine& e) : engine(e), window(e.env().executor, limits::kWriteWindowBlocks) {}
+    LocalEngine& engine;
+    model::Owner owner;
+    bool on_disk = false;  // blocks were sent: there is an owner, and an intent
+    io::Semaphore window;
+    std::size_t under_way = 0;
+    std::vector<model::Extent> extents;
+    std::optional<base::Error> error;
+    bool abandoned = false;
+    std::optional<io::Promise<io::Done>> idle;
+
+    void one_ended() {
+        if (--under_way > 0) return;
+        if (idle) idle->set(io::Done{});
+        if (abandoned) engine.end_write(owner, false);
+    }
+};
+
+namespace {
+
+Task<void> store_block(std::shared_ptr<WriteState> state, std::size_t index, base::Buffer data,
+                       std::optional<base::Hash256> sha256, io::Semaphore::Permit permit) {
+    auto stored = co_await state->engine.blocks().put(std::move(data), state->owner, sha256, sha256.has_value());
+    if (stored) {
+        state->extents[index].block = *stored;
+    } else if (!state->error) {
+        state->error = stored.error();
+    }
+    permit.release();
+    state->one_ended();
+}
+
+class BodyWriter final : public ObjectWriter {
+ public:
+    BodyWriter(LocalEngine& engine, LocalEngine::Target target, std::size_t inline_max)
+        : engine_(engine),
+          target_(std::move(target)),
+          inline_max_(inline_max),
+          state_(std::make_shared<WriteState>(engine)) {}
+
+    ~BodyWriter() override {
+        if (done_ || !state_->on_disk) return;
+        state_->abandoned = true;
+        if (state_->under_way == 0) engine_.end_write(state_->owner, false);
+    }
+
+    std::uint64_t size() const override { return size_; }
+
+    Task<Result<void>> write(base::Buffer data, std::optional<base::Hash256> sha256) override {
+        if (state_->error) co_return fail(*state_->error);
+        if (size_ + data.size() > limits::kObjectBytesMax) {
+            co_return fail(Code::too_large, Subject::object, "an object holds at most 5 TiB");
+        }
+        size_ += data.size();
+        if (pending_.empty()) {
+            pending_ = std::move(data);
+            pending_sha256_ = sha256;
+        } else if (!data.empty()) {
+            append(std::move(data));
+        }
+        // A full block goes; what is short waits, since it may be all there is, or more may come to fill it.
+        while (pending_.size() >= limits::kBlockBytes) {
+            const bool whole = pending_.size() == limits::kBlockBytes;
+            auto block = pending_.slice(0, limits::kBlockBytes);
+            auto rest =
+                whole ? base::Buffer() : pending_.slice(limits::kBlockBytes, pending_.size() - limits::kBlockBytes);
+            auto digest = whole ? pending_sha256_ : std::nullopt;
+            pending_ = std::move(rest);
+            pending_sha256_.reset();
+            CO_TRY_VOID(co_await send(std::move(block), digest));
+        }
+        co_return Result<void>();
+    }
+
+    Task<Result<ObjectInfo>> commit(PutResultFacts facts) override {
+        model::Object content;
+        content.size = size_;
+        content.is_inline = !state_->on_disk && size_ <= inline_max_;
+        if (content.is_inline) {
+            done_ = true;
+            std::string body(pending_.chars());
+            co_return co_await engine_.commit_body(target_, std::move(facts), std::move(content), std::move(body));
+        }
+        if (!pending_.empty()) {
+            CO_TRY_VOID(co_await send(std::exchange(pending_, {}), pending_sha256_));
+        }
+        if (state_->under_way > 0) {
+            state_->idle.emplace(engine_.env().executor);
+            co_await state_->idle->future();
+        }
+        if (state_->error) co_return fail(*state_->error);
+        model::Piece piece;
+        piece.owner = state_->on_disk ? state_->owner : engine_.new_owner();
+        piece.size = size_;
+        piece.extents = std::move(state_->extents);
+        CO_TRY(piece, co_await engine_.page_out(std::move(piece)));
+        content.pieces.push_back(std::move(piece));
+        done_ = true;
+        auto committed = co_await engine_.commit_body(target_, std::move(facts), std::move(content), {});
+        if (state_->on_disk) {
+            // Of unknown fate: kept, with its intent, until the next start can tell.
+            const bool unknown = !committed && committed.error().code == Code::unknown_outcome;
+            if (!unknown) engine_.end_write(state_->owner, committed.has_value());
+        }
+        co_return committed;
+    }
+
+ private:
+    void append(base::Buffer data) {
+        auto joined = base::Buffer::allocate(pending_.size() + data.size());
+        std::memcpy(joined.writable().data(), pending_.data(), pending_.size());
+        std::memcpy(joined.writable().data() + pending_.size(), data.data(), data.size());
+        pending_ = std::move(joined);
+        pending_sha256_.reset();
+    }
+
+    Task<Result<void>> send(base::Buffer block, std::optional<base::Hash256> sha256) {
+        if (!state_->on_disk) {
+            state_->on_disk = true;
+            state_->owner = engine_.new_owner();
+            engine_.tasks().spawn(note(engine_, state_, target_));
+        }
+        auto permit = co_await state_->window.acquire();
+        if (state_->error) co_return fail(*state_->error);
+        const auto length = static_cast<std::uint32_t>(block.size());
+        state_->extents.push_back({sent_, length, 0, {}});
+        sent_ += length;
+        ++state_->under_way;
+        engine_.tasks().spawn(
+            store_block(state_, state_->extents.size() - 1, std::move(block), sha256, std::move(permit)));
+        co_return Result<void>();
+    }
+
+    // The intent is written beside the first blocks, not before them; the write is not committed before it is there.
+    static Task<void> note(LocalEngine& engine, std::shared_ptr<WriteState> state, LocalEngine::Target target) {
+        ++state->under_way;
+        const auto noted = co_await engine.note_intent(state->owner, std::move(target));
+        if (!noted && !state->error) state->error = noted.error();
+        state->one_ended();
+    }
+
+    LocalEngine& engine_;
+    LocalEngine::Target target_;
+    std::size_t inline_max_;
+    std::shared_ptr<WriteState> state_;
+    base::Buffer pending_;
+    std::optional<base::Hash256> pending_sha256_;
+    std::uint64_t size_ = 0;
+    std::uint64_t sent_ = 0;
+    bool done_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ObjectWriter> LocalEngine::put_object(BucketId bucket, std::string key, std::optional<std::uint64_t>) {
+    return std::make_unique<BodyWriter>(*this, Target{bucket, std::move(key), std::nullopt, 0},
+                                        limits::kInlineBytesMax);
+}
+
+Task<Result<std::unique_ptr<ObjectWriter>>> LocalEngine::put_part(BucketId bucket, std::string key, UploadId upload,
+                                                                  int number, std::optional<std::uint64_t>) {
+    CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
+    // Parts are never inline: completing an upload only names them.
+    co_return std::make_unique<BodyWriter>(*this, Target{bucket, std::move(key), upload, number}, 0);
+}
+
+model::Owner LocalEngine::new_owner() {
+    auto owner = env_.random.id<model::Owner>();
+    const auto ms = static_cast<std::uint64_t>(env_.clock.wall_now().ms);
+    for (std::size_t i = 0; i < 6; ++i) owner.bytes[i] = static_cast<std::uint8_t>(ms >> (8 * (5 - i)));
+    return owner;
+}
+
+Task<Result<void>> LocalEngine::note_intent(model::Owner owner, Target target) {
+    model::Intent intent{target.bucket, target.key, target.upload.value_or(UploadId{}),
+                         static_cast<std::uint32_t>(target.part), boot_};
+    const table::RowKey place{model::intents_of(tags_->node()), std::string(owner.view())};
+    CO_TRY_VOID(co_await intent_rows_->write(place, table::Value{model::encode_intent(intent), {}}));
+    co_return Result<void>();
+}
+
+Task<void> LocalEngine::forget_intent(model::Owner owner) {
+    const table::RowKey place{model::intents_of(tags_->node()), std::string(owner.view())};
+    (void)co_await intent_rows_->write(place, std::nullopt);
+    tombstones_.emplace_back(model::kIntents, place);
+}
+
+void LocalEngine::end_write(model::Owner owner, bool keep) {
+    if (!closing_) tasks_.spawn(keep ? forget_intent(owner) : drop_later(owner));
+}
+
+Task<Result<model::Piece>> LocalEngine::page_out(model::Piece piece) {
+    if (piece.extents.size() <= model::kExtentsInRow) co_return piece;
+    for (std::size_t at = 0; at < piece.extents.size(); at += model::kExtentsPerPage) {
+        const auto end = std::min(at + model::kExtentsPerPage, piece.extents.size());
+        const std::vector<model::Extent> page(piece.extents.begin() + static_cast<std::ptrdiff_t>(at),
+                                              piece.extents.begin() + static_cast<std::ptrdiff_t>(end));
+        const auto place = model::part_row(piece.owner, static_cast<int>(piece.pages));
+        CO_TRY_VOID(co_await page_rows_->write(place, table::Value{model::encode_extents(page), {}}));
+        ++piece.pages;
+    }
+    piece.extents.clear();
+    co_return piece;
+}
+
+Task<Result<std::vector<model::Extent>>> LocalEngine::extents_of(model::Piece piece) {
+    std::vector<model::Extent> extents = std::move(piece.extents);
+    for (std::uint32_t page = 0; page < piece.pages; ++page) {
+        CO_TRY(const auto row, co_await page_rows_->read(model::part_row(piece.owner, static_cast<int>(page)), false));
+        if (!row.exists()) {
+            co_return fail(Code::corrupted, Subject::object, "a page of the object's manifest is missing");
+        }
+        CO_TRY(const auto part, model::decode_extents(row.value->row));
+        extents.insert(extents.end(), part.begin(), part.end());
+    }
+    co_return extents;
+}
+
+Task<Result<ObjectInfo>> LocalEngine::commit_body(Target target, PutResultFacts facts, model::Object content,
+                                                  std::string body) {
+    content.etag = std::move(facts.etag);
+    content.checksums = std::move(facts.checksums);
+    if (!target.upload) {
+        content.properties = std::move(facts.properties);
+        CO_TRY(const auto bucket, bucket_for_write(target.bucket));
+        co_return co_await write_object(bucket, std::move(target.key), std::move(content), std::move(body),
+                                        std::move(facts.condition));
+    }
+    CO_TRY_VOID(co_await find_open_upload(target.bucket, target.key, *target.upload));
+    const auto place = model::part_row(*target.upload, target.part);
+    CO_TRY(const auto replaced, co_await part_rows_->read(place, false));
+    CO_TRY(const auto version, co_await part_rows_->write_made(place, [&content](Tag v) -> std::optional<table::Value> {
+        content.version = v;
+        content.modified = WallTime{base::hybrid_ms(v.time)};
+        return table::Value{model::encode_object(content), {}};
+    }));
+    if (replaced.exists()) {
+        CO_TRY(const auto old, model::decode_object(replaced.value->row));
+        for (const auto& piece : old.pieces) tasks_.spawn(drop_later(piece.owner));
+    }
+    // The upload may have ended between the look and the write; then nobody will name this part.
+    if (auto open = co_await find_open_upload(target.bucket, target.key, *target.upload); !open) {
+        (void)co_await part_rows_->write(place, std::nullopt);
+        co_return fail(open.error());
+    }
+    (void)version;
+    co_return model::info_of(target.key, std::move(content));
+}
+
+}  // namespace larder::engine
