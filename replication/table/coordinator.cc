@@ -161,7 +161,34 @@ io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> 
     co_return no_quorum();
 }
 
+// The turn of one conditional write on a row among those of this node.
+class Coordinator::Turn {
+ public:
+    Turn(Coordinator& owner, RowKey key) : owner_(owner), key_(std::move(key)), row_(owner.turns_[key_]) {
+        if (!row_) row_ = std::make_shared<io::Semaphore>(owner.env_.executor, 1);
+        owner.turns_[key_] = row_;
+    }
+    ~Turn() {
+        permit_.release();
+        row_.reset();
+        const auto held = owner_.turns_.find(key_);
+        if (held != owner_.turns_.end() && held->second.use_count() == 1) owner_.turns_.erase(held);
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    io::Task<void> wait() { permit_ = co_await row_->acquire(); }
+
+ private:
+    Coordinator& owner_;
+    RowKey key_;
+    std::shared_ptr<io::Semaphore> row_;
+    io::Semaphore::Permit permit_;
+};
+
 io::Task<Result<Row>> Coordinator::update(RowKey key, Decide decide) {
+    // Ballots of one node that duel for a row help nobody.
+    Turn turn(*this, key);
+    co_await turn.wait();
     const DecideAll all = [decide = std::move(decide)](const std::vector<Row>& rows, Tag version) -> Result<Decided> {
         TRY(auto decision, decide(rows.front(), version));
         Decided values;

@@ -6,6 +6,9 @@
 #include "replication/quorum/tag_source.h"
 #include "replication/table/messages.h"
 #include "replication/table/rules.h"
+#include "src/io/sync.h"
+
+#include <map>
 
 namespace larder::table {
 
@@ -49,6 +52,7 @@ class Coordinator final : public Registers {
     io::Task<base::Result<RangePage>> range_once(RangeQuery query);
     io::Task<base::Result<bool>> prefix_lives(const RangeQuery query, std::string prefix);
     io::Task<void> pause(int attempt);
+    class Turn;
     quorum::ReplicaSet set_of(const RowKey& key) const;
     std::size_t write_quorum(const RowKey& key) const { return set_of(key).write_quorum; }
 
@@ -57,6 +61,7 @@ class Coordinator final : public Registers {
     quorum::TagSource& tags_;
     TableOptions options_;
     quorum::Asker asker_;
+    std::map<RowKey, std::shared_ptr<io::Semaphore>> turns_;  // of the rows that conditional writes are at
 };
 
 }  // namespace larder::table
