@@ -110,6 +110,7 @@ Task<Result<std::shared_ptr<const Bucket>>> LocalEngine::create_bucket(std::stri
     if (find_bucket(name)) {
         co_return fail(Code::already_exists, Subject::bucket, "bucket name \"" + name + "\" is taken");
     }
+    if (!owner_key.empty() && !find_key(owner_key)) co_return no_key();
     model::BucketRow row;
     row.bucket.id = env_.random.id<BucketId>();
     row.bucket.names = {name};
@@ -172,20 +173,19 @@ Task<Result<void>> LocalEngine::set_deleting(BucketId id, bool deleting) {
 
 Task<Result<void>> LocalEngine::delete_bucket(BucketId id) {
     CO_TRY(const auto state, bucket_for_write(id));
-    // From here no write begins; those under way are waited for, so that "empty" stays true.
-    CO_TRY_VOID(co_await set_deleting(id, true));
-    while (state->writes > 0) co_await env_.clock.sleep_for(kDrainPause);
-    ListQuery any;
-    any.limit = 1;
-    const auto page = co_await list_objects(id, any);
-    if (!page || !page->objects.empty()) {
-        CO_TRY_VOID(co_await set_deleting(id, false));
-        if (!page) co_return fail(page.error());
-        co_return fail(Code::conflict, Subject::bucket, "the bucket is not empty");
+    auto emptied = co_await set_deleting(id, true);
+    if (emptied) emptied = co_await empty_bucket(id, state);
+    if (emptied) {
+        const auto removed = co_await bucket_rows_->write(model::bucket_row(id), std::nullopt);
+        if (!removed) emptied = fail(removed.error());
     }
-    CO_TRY_VOID(co_await abort_bucket_uploads(id));
+    if (!emptied) {
+        // The bucket stays. Should the row not take it back now, the next start does.
+        (void)co_await set_deleting(id, false);
+        state->row.deleting = false;
+        co_return emptied;
+    }
     const auto names = state->row.bucket.names;
-    CO_TRY_VOID(co_await bucket_rows_->write(model::bucket_row(id), std::nullopt));
     forget(id);
     for (const auto& name : names) co_await release_name(name, id);
     for (const auto& key : keys()) {
@@ -196,6 +196,25 @@ Task<Result<void>> LocalEngine::delete_bucket(BucketId id) {
         });
     }
     co_return Result<void>();
+}
+
+// No write begins any more; those under way are waited for, so that "empty" stays true.
+Task<Result<void>> LocalEngine::empty_bucket(BucketId id, std::shared_ptr<BucketState> state) {
+    while (state->writes > 0) co_await env_.clock.sleep_for(kDrainPause);
+    ListQuery any;
+    any.limit = 1;
+    CO_TRY(const auto page, co_await list_objects(id, any));
+    if (!page.objects.empty()) co_return fail(Code::conflict, Subject::bucket, "the bucket is not empty");
+    co_return co_await abort_bucket_uploads(id);
+}
+
+// A deletion that was cut off has not happened. Not even a full disk keeps the node from starting with it undone.
+Task<void> LocalEngine::undo_deletions() {
+    for (const auto& [id, state] : std::map(buckets_)) {
+        if (!state->row.deleting) continue;
+        (void)co_await set_deleting(id, false);
+        state->row.deleting = false;
+    }
 }
 
 Task<Result<BucketUsage>> LocalEngine::bucket_usage(BucketId id) {
@@ -211,36 +230,29 @@ Task<Result<BucketUsage>> LocalEngine::bucket_usage(BucketId id) {
     }
 }
 
-Result<void> LocalEngine::check_quota(const BucketState& bucket, std::uint64_t new_bytes) {
-    const auto& quota = bucket.row.bucket.quota;
-    if (!quota.bytes_max && !quota.objects_max) return {};
-    TRY(const auto usage, counted_usage(bucket.row.bucket.id));
-    if (quota.bytes_max && usage.bytes + new_bytes > *quota.bytes_max) {
-        return fail(Code::quota_exceeded, Subject::bucket, "the bucket's size limit would be exceeded");
+// Whether an object of `bytes` may be written under the key, in place of the one that is there.
+Task<Result<void>> LocalEngine::check_quota(std::shared_ptr<BucketState> bucket, std::string key, std::uint64_t bytes) {
+    const auto quota = bucket->row.bucket.quota;
+    if (!quota.bytes_max && !quota.objects_max) co_return Result<void>();
+    CO_TRY(const auto row, co_await object_rows_->read(object_row(*bucket, key), false));
+    std::uint64_t replaced = 0;
+    if (row.exists()) {
+        CO_TRY(const auto object, model::decode_summary(row.value->row));
+        replaced = object.size;
     }
-    if (quota.objects_max && usage.objects + 1 > *quota.objects_max) {
-        return fail(Code::quota_exceeded, Subject::bucket, "the bucket's limit of objects would be exceeded");
+    CO_TRY(const auto usage, counted_usage(bucket->row.bucket.id));
+    if (quota.bytes_max && bytes > replaced && usage.bytes + bytes - replaced > *quota.bytes_max) {
+        co_return fail(Code::quota_exceeded, Subject::bucket, "the bucket's size limit would be exceeded");
     }
-    return {};
+    if (quota.objects_max && !row.exists() && usage.objects + 1 > *quota.objects_max) {
+        co_return fail(Code::quota_exceeded, Subject::bucket, "the bucket's limit of objects would be exceeded");
+    }
+    co_return Result<void>();
 }
 
 Task<Result<std::shared_ptr<const AccessKey>>> LocalEngine::create_key(AccessKey wanted) {
-    if (wanted.id.empty()) {
-        std::array<std::uint8_t, 12> id{};
-        std::array<std::uint8_t, 32> secret{};
-        env_.random.fill(id);
-        env_.random.fill(secret);
-        const auto hex = [](const auto& bytes) {
-            std::string out;
-            for (const auto b : bytes) {
-                static constexpr char kDigits[] = "0123456789abcdef";
-                out += {kDigits[b >> 4], kDigits[b & 15]};
-            }
-            return out;
-        };
-        wanted.id = "LK" + hex(id);
-        wanted.secret = hex(secret);
-    }
+    if (wanted.id.empty()) wanted.id = "LK" + env_.random.id<base::Id<struct AccessKeyIdKind, 12>>().hex();
+    if (wanted.secret.empty()) wanted.secret = env_.random.id<base::Id<struct SecretKind, 32>>().hex();
     wanted.created = env_.clock.wall_now();
     const auto decide = [&wanted](const table::Row& current, Tag) -> Result<table::Decision> {
         if (current.exists()) {

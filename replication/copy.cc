@@ -38,60 +38,63 @@ void cut(const std::vector<model::Extent>& extents, std::uint64_t offset, std::u
 
 }  // namespace
 
-// The bytes [offset, offset + length) of an object as content of its own. Small bodies are copied when `keep_inline`,
-// or become a block.
+// The bytes [offset, offset + length) of an object as content of its own, for `target`. Small bodies are copied for an
+// object, and become a block for a part.
 Task<Result<LocalEngine::Copied>> LocalEngine::copy_content(Found found, std::uint64_t offset, std::uint64_t length,
-                                                            bool keep_inline) {
+                                                            Target target) {
     Copied copied;
     copied.content.size = length;
-    if (found.object.is_inline && keep_inline) {
+    if (found.object.is_inline && !target.upload) {
         copied.body = found.body.substr(offset, length);
         co_return copied;
     }
     copied.content.is_inline = false;
     copied.owner = new_owner();
+    // The source's blocks stay while they get their second reference.
+    copied.lease = blocks_->lease(found.object.owners());
+    CO_TRY_VOID(co_await note_intent(*copied.owner, std::move(target)));
+    if (auto shared = co_await share_content(found, offset, length, copied); !shared) {
+        end_write(*copied.owner, false);
+        co_return fail(shared.error());
+    }
+    co_return copied;
+}
+
+Task<Result<void>> LocalEngine::share_content(const Found& found, std::uint64_t offset, std::uint64_t length,
+                                              Copied& copied) {
     model::Piece piece;
     piece.owner = *copied.owner;
     piece.size = length;
-    if (found.object.is_inline) {
-        const auto bytes = found.body.substr(offset, length);
-        if (!bytes.empty()) {
-            CO_TRY(const auto name,
-                   co_await blocks_->put(base::Buffer::copy_of(bytes), piece.owner, std::nullopt, false));
-            piece.extents.push_back({0, static_cast<std::uint32_t>(bytes.size()), 0, name});
-        }
-    } else {
-        // The source's blocks stay while they get their second reference.
-        copied.lease = blocks_->lease(found.object.owners());
-        for (const auto& source : found.object.pieces) {
-            const auto from = std::max(source.offset, offset);
-            const auto until = std::min(source.offset + source.size, offset + length);
-            if (from >= until) continue;
-            CO_TRY(const auto extents, co_await extents_of(source));
-            cut(extents, from - source.offset, until - from, from - offset, piece.extents);
-        }
+    if (found.object.is_inline && length > 0) {
+        auto bytes = base::Buffer::copy_of(std::string_view(found.body).substr(offset, length));
+        CO_TRY(const auto name, co_await blocks_->put(std::move(bytes), piece.owner, std::nullopt, false));
+        piece.extents.push_back({0, static_cast<std::uint32_t>(length), 0, name});
+    }
+    for (const auto& source : found.object.pieces) {
+        const auto from = std::max(source.offset, offset);
+        const auto until = std::min(source.offset + source.size, offset + length);
+        if (from >= until) continue;
+        CO_TRY(const auto extents, co_await extents_of(source));
+        cut(extents, from - source.offset, until - from, from - offset, piece.extents);
+    }
+    if (!found.object.is_inline) {
         std::vector<base::Hash256> names;
         for (const auto& extent : piece.extents) names.push_back(extent.block);
-        if (auto done = co_await blocks_->add_references(std::move(names), piece.owner); !done) {
-            end_write(piece.owner, false);
-            co_return fail(done.error());
-        }
+        CO_TRY_VOID(co_await blocks_->add_references(std::move(names), piece.owner));
     }
     CO_TRY(piece, co_await page_out(std::move(piece)));
     copied.content.pieces.push_back(std::move(piece));
-    co_return copied;
+    co_return Result<void>();
 }
 
 Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bucket, std::string key,
                                                   CopyOptions options) {
     CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
     CO_TRY_VOID(judge_source(source, found.object));
-    CO_TRY(const auto target, bucket_for_write(bucket));
+    CO_TRY(const auto into, bucket_for_write(bucket));
+    const Target target{bucket, key, std::nullopt, 0};
     auto object = found.object;
-    const auto size = object.size;
-    const bool keep_inline = object.is_inline;
-    CO_TRY(auto copied, co_await copy_content(std::move(found), 0, size, keep_inline));
-    if (copied.owner) CO_TRY_VOID(co_await note_intent(*copied.owner, Target{bucket, key, std::nullopt, 0}));
+    CO_TRY(auto copied, co_await copy_content(std::move(found), 0, object.size, target));
     object.is_inline = copied.content.is_inline;
     object.pieces = copied.content.pieces;
     object.parts.clear();
@@ -101,15 +104,16 @@ Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bu
     object.properties.tags = std::move(tags);
     if (options.checksums) object.checksums = *options.checksums;
     if (options.etag) object.etag = *options.etag;
-    auto written = co_await write_object(target, std::move(key), std::move(object), std::move(copied.body),
+    auto written = co_await write_object(into, std::move(key), std::move(object), std::move(copied.body),
                                          std::move(options.condition));
-    if (copied.owner) end_write(*copied.owner, written.has_value());
+    if (copied.owner) settle_write(*copied.owner, target, written);
     co_return written;
 }
 
 Task<Result<PartInfo>> LocalEngine::copy_part(CopySource source, std::uint64_t offset, std::uint64_t length,
                                               BucketId bucket, std::string key, UploadId upload, int number,
                                               std::string etag, std::vector<Checksum> checksums) {
+    CO_TRY_VOID(check_part_number(number));
     CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
     CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
     CO_TRY_VOID(judge_source(source, found.object));
@@ -117,13 +121,12 @@ Task<Result<PartInfo>> LocalEngine::copy_part(CopySource source, std::uint64_t o
         co_return fail(Code::invalid_argument, Subject::part, "the range lies beyond the end of the copy source");
     }
     const Target target{bucket, key, upload, number};
-    CO_TRY(auto copied, co_await copy_content(std::move(found), offset, length, false));
-    CO_TRY_VOID(co_await note_intent(*copied.owner, target));
+    CO_TRY(auto copied, co_await copy_content(std::move(found), offset, length, target));
     PutResultFacts facts;
     facts.etag = etag;
     facts.checksums = checksums;
     const auto committed = co_await commit_body(target, std::move(facts), std::move(copied.content), {});
-    end_write(*copied.owner, committed.has_value());
+    settle_write(*copied.owner, target, committed);
     if (!committed) co_return fail(committed.error());
     PartInfo part;
     part.number = number;

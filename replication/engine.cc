@@ -34,18 +34,13 @@ LocalEngine::~LocalEngine() {
     tasks_.stop();
 }
 
-// The node's identity, boot counter and clock floor: one small file, replaced whole.
+// The node's identity and boot counter: one small file, replaced whole at each start.
 Result<void> LocalEngine::read_identity() {
     const auto path = options_.meta_folder + "/node";
     TRY(const auto there, env_.disk.exists(path));
     if (!there) {
-        if (!options_.create) {
-            return fail(Code::not_found, Subject::node, "no node has been set up in " + options_.meta_folder);
-        }
-        TRY_VOID(env_.disk.make_folder(options_.meta_folder));
         node_ = env_.random.id<base::NodeId>();
         cluster_name_ = options_.cluster_name.empty() ? random_name(env_.random) : options_.cluster_name;
-        boot_ = 0;
         return {};
     }
     TRY(const auto text, env_.disk.read_file(path));
@@ -58,28 +53,52 @@ Result<void> LocalEngine::read_identity() {
     }
     node_ = in.id<base::NodeId>();
     boot_ = in.u32();
-    const auto floor = in.u64();
     cluster_name_ = in.bytes();
-    TRY_VOID(in.finish(path));
-    tags_ = std::make_unique<quorum::TagSource>(env_.clock, kSelf, boot_ + 1, floor);
-    return {};
+    return in.finish(path);
 }
 
 Result<void> LocalEngine::write_identity() {
-    const auto wall = base::make_hybrid(static_cast<std::uint64_t>(env_.clock.wall_now().ms + kFloorAheadMs), 0);
-    const auto floor = std::max(wall, tags_->last() + base::make_hybrid(kFloorAheadMs, 0));
     codec::Writer out;
-    out.u32(kFormat).raw(node_.view()).u32(boot_).u64(floor).bytes(cluster_name_);
+    out.u32(kFormat).raw(node_.view()).u32(boot_).bytes(cluster_name_);
     return env_.disk.write_file(options_.meta_folder + "/node", out.view());
 }
 
+Result<void> LocalEngine::lock_folder() {
+    if (options_.create) {
+        TRY_VOID(env_.disk.make_folder(options_.meta_folder));
+    } else {
+        TRY(const auto there, env_.disk.exists(options_.meta_folder + "/node"));
+        if (!there) return fail(Code::not_found, Subject::node, "no node has been set up in " + options_.meta_folder);
+    }
+    TRY(lock_, env_.disk.lock(options_.meta_folder + "/lock"));
+    return {};
+}
+
+// A time that no tag of an earlier boot was above, so that a clock set back over a restart leaves new writes the
+// newest.
+Task<Result<void>> LocalEngine::open_clock() {
+    CO_TRY(const auto stored, db_->get(0, kClockTree, "floor"));
+    std::uint64_t floor = 0;
+    if (stored) {
+        codec::Reader in(*stored);
+        floor = in.u64();
+        CO_TRY_VOID(in.finish("clock floor"));
+    }
+    tags_ = std::make_unique<quorum::TagSource>(env_.clock, kSelf, boot_, floor);
+    co_return co_await raise_clock_floor();
+}
+
+Task<Result<void>> LocalEngine::raise_clock_floor() {
+    const auto wall = base::make_hybrid(static_cast<std::uint64_t>(env_.clock.wall_now().ms), 0);
+    codec::Writer out;
+    out.u64(std::max(wall, tags_->last()) + base::make_hybrid(kFloorAheadMs, 0));
+    return db_->commit(0, [row = out.take()](db::Writer& rows) { return rows.put(kClockTree, "floor", row); });
+}
+
 Task<Result<void>> LocalEngine::open() {
+    CO_TRY_VOID(lock_folder());
     CO_TRY_VOID(read_identity());
-    auto lock = env_.disk.lock(options_.meta_folder + "/lock");
-    if (!lock) co_return fail(std::move(lock.error()));
-    lock_ = std::move(*lock);
     ++boot_;
-    if (!tags_) tags_ = std::make_unique<quorum::TagSource>(env_.clock, kSelf, boot_);
     CO_TRY_VOID(write_identity());
     db::Options store;
     store.folder = options_.meta_folder + "/rows";
@@ -88,6 +107,7 @@ Task<Result<void>> LocalEngine::open() {
     for (const auto& part : db_->report().quarantined) {
         open_problems_.push_back("metadata was damaged and set aside: " + part + ". Restore it from a snapshot.");
     }
+    CO_TRY_VOID(co_await open_clock());
     placement_ = std::make_unique<quorum::FixedPlacement>(std::vector<io::NodeNumber>{kSelf});
     rows_ = std::make_unique<table::DbRowStore>(*db_);
     rows_->add_hook(model::kObjects, [this](db::Writer& writer, const table::RowTransition& change) {
@@ -113,6 +133,7 @@ Task<Result<void>> LocalEngine::open() {
     blocks.folders = options_.data_folders;
     CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));
     CO_TRY_VOID(co_await load_control_rows());
+    co_await undo_deletions();
     CO_TRY_VOID(co_await take_back_lost_blocks());
     CO_TRY_VOID(co_await finish_intents());
     start_background();
@@ -131,7 +152,7 @@ Task<void> LocalEngine::keep_clock_floor() {
         co_await env_.clock.sleep_for(kFloorEvery);
         if (tags_->last() == written) continue;
         written = tags_->last();
-        const auto done = co_await env_.blocking.run([this] { return write_identity(); });
+        const auto done = co_await raise_clock_floor();
         if (!done) {
             base::log::error("the clock floor cannot be stored", "check the disk's space and health",
                              {{"reason", done.error().message}});
@@ -316,7 +337,7 @@ Task<Result<void>> LocalEngine::close() {
     closing_ = true;
     tasks_.stop();
     CO_TRY_VOID(co_await blocks_->close());
-    CO_TRY_VOID(write_identity());
+    CO_TRY_VOID(co_await raise_clock_floor());
     co_return db_->close();
 }
 

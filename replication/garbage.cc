@@ -13,6 +13,11 @@ constexpr auto kTombstonePause = std::chrono::seconds(1);
 constexpr std::size_t kTombstonesAtOnce = 128;
 constexpr std::size_t kGarbageAtOnce = 64;
 
+// Whether it stands for the end of an upload, not for content.
+bool is_end(const model::Intent& intent) {
+    return !intent.upload.is_zero() && intent.part == 0;
+}
+
 }  // namespace
 
 // Drops the references and pages of an owner; waits out readers.
@@ -109,26 +114,40 @@ Task<Result<void>> LocalEngine::finish_intents() {
             if (owner && intent && intent->boot != boot_) dead.emplace_back(*owner, *intent);
         },
         *intent_rows_));
+    // Ends of uploads first: parts are judged by them.
+    std::partition(dead.begin(), dead.end(), [](const auto& entry) { return is_end(entry.second); });
     for (const auto& [owner, intent] : dead) {
-        std::optional<model::Object> holder;
-        if (intent.upload.is_zero()) {
-            auto found = co_await find_object(intent.bucket, intent.key, false);
-            if (found) holder = std::move(found->object);
-        } else {
-            const auto place = model::part_row(intent.upload, static_cast<int>(intent.part));
-            CO_TRY(const auto row, co_await part_rows_->read(place, false));
-            if (row.exists()) {
-                CO_TRY(holder, model::decode_object(row.value->row));
-            } else if (auto found = co_await find_object(intent.bucket, intent.key, false); found) {
-                holder = std::move(found->object);
-            }
+        // One that cannot be finished keeps its content, and no node from starting.
+        if (const auto done = co_await finish_intent(owner, intent); !done) {
+            base::log::warning(
+                "a write cut off by the last stop could not be cleaned up; it is tried again at the next start",
+                {{"reason", done.error().message}});
+            continue;
         }
-        const auto owners = holder ? holder->owners() : std::vector<model::Owner>();
-        const bool named = std::find(owners.begin(), owners.end(), owner) != owners.end();
-        if (!named) CO_TRY_VOID(co_await drop_owner(owner));
         co_await forget_intent(owner);
     }
     co_return Result<void>();
+}
+
+Task<Result<void>> LocalEngine::finish_intent(model::Owner owner, model::Intent intent) {
+    if (is_end(intent)) {
+        const auto settled = co_await settle_upload(intent.bucket, intent.key, intent.upload);
+        if (!settled && settled.error().code != Code::not_found) co_return settled;
+    }
+    if (!intent.upload.is_zero()) {
+        auto open = co_await find_open_upload(intent.bucket, intent.key, intent.upload);
+        if (!open && open.error().code != Code::not_found) co_return fail(open.error());
+        if (!open) CO_TRY_VOID(co_await clear_parts(intent.bucket, intent.key, intent.upload));
+        if (is_end(intent)) co_return Result<void>();
+        const auto place = model::part_row(intent.upload, static_cast<int>(intent.part), owner);
+        CO_TRY(const auto row, co_await part_rows_->read(place, false));
+        if (row.exists()) co_return Result<void>();
+    }
+    const auto found = co_await find_object(intent.bucket, intent.key, false);
+    if (!found && found.error().code != Code::not_found) co_return fail(found.error());
+    const auto owners = found ? found->object.owners() : std::vector<model::Owner>();
+    if (std::find(owners.begin(), owners.end(), owner) != owners.end()) co_return Result<void>();
+    co_return co_await drop_owner(owner);
 }
 
 // After the index was rebuilt from segments, the rows say which of the recovered owners are alive, and which references
@@ -160,7 +179,7 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
             *upload_rows_));
         for (const auto& upload : uploads) {
             CO_TRY(const auto parts, co_await parts_of(upload));
-            for (const auto& [info, object] : parts) CO_TRY_VOID(co_await refer(object));
+            for (const auto& part : parts) CO_TRY_VOID(co_await refer(part.content));
         }
     }
     for (const auto& owner : unknown) CO_TRY_VOID(co_await blocks_->drop_references(owner));
@@ -218,6 +237,8 @@ Task<void> LocalEngine::collect_tombstones() {
                 return *upload_rows_;
             case model::kPages:
                 return *page_rows_;
+            case model::kAttributes:
+                return *attribute_rows_;
             case model::kIntents:
                 return *intent_rows_;
             default:

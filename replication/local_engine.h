@@ -95,6 +95,8 @@ class LocalEngine final : public Engine {
     Task<Result<void>> note_intent(model::Owner owner, Target target);
     // The write has ended, one way or the other. `keep`: its content is referenced by a row.
     void end_write(model::Owner owner, bool keep);
+    // The same by what commit_body answered.
+    void settle_write(model::Owner owner, const Target& target, const Result<ObjectInfo>& outcome);
     // An owner id that begins with the time, so that rows of one time lie together.
     model::Owner new_owner();
     block::BlockStore& blocks() { return *blocks_; }
@@ -111,11 +113,21 @@ class LocalEngine final : public Engine {
         std::shared_ptr<const Bucket> shown;
         int writes = 0;  // commits under way
     };
-    struct Writing;  // counts one commit in its bucket while it lives
+    // Counts a commit in its bucket, so that a deletion of the bucket waits for it.
+    struct Writing {
+        explicit Writing(std::shared_ptr<BucketState> b) : bucket(std::move(b)) { ++bucket->writes; }
+        ~Writing() { --bucket->writes; }
+        Writing(const Writing&) = delete;
+        Writing& operator=(const Writing&) = delete;
+        std::shared_ptr<BucketState> bucket;
+    };
 
     // engine.cc
     Result<void> read_identity();
     Result<void> write_identity();
+    Result<void> lock_folder();
+    Task<Result<void>> open_clock();
+    Task<Result<void>> raise_clock_floor();
     Task<Result<void>> load_control_rows();
     void start_background();
     Task<void> keep_clock_floor();
@@ -132,12 +144,16 @@ class LocalEngine final : public Engine {
     Task<Result<void>> claim_name(std::string name, BucketId id);
     Task<void> release_name(std::string name, BucketId id);
     Task<Result<void>> set_deleting(BucketId id, bool deleting);
+    Task<Result<void>> empty_bucket(BucketId id, std::shared_ptr<BucketState> state);
+    Task<void> undo_deletions();
     Result<BucketUsage> counted_usage(const BucketId& id);
-    Result<void> check_quota(const BucketState& bucket, std::uint64_t new_bytes);
+    Task<Result<void>> check_quota(std::shared_ptr<BucketState> bucket, std::string key, std::uint64_t bytes);
 
     // object_rows.cc
     table::RowKey object_row(const BucketState& bucket, std::string_view key) const;
     Result<std::shared_ptr<BucketState>> bucket_for_read(const BucketId& id) const;
+    Task<Result<void>> forget_attributes(table::RowKey place);
+    Task<Result<void>> move_attributes(table::RowKey from, table::RowKey to);
     struct Found {
         model::Object object;
         std::string body;
@@ -153,16 +169,26 @@ class LocalEngine final : public Engine {
         std::optional<model::Owner> owner;
         std::unique_ptr<block::Lease> lease;
     };
-    Task<Result<Copied>> copy_content(Found found, std::uint64_t offset, std::uint64_t length, bool keep_inline);
+    Task<Result<Copied>> copy_content(Found found, std::uint64_t offset, std::uint64_t length, Target target);
+    Task<Result<void>> share_content(const Found& found, std::uint64_t offset, std::uint64_t length, Copied& copied);
 
     // uploads.cc
     Task<Result<model::Upload>> find_open_upload(BucketId bucket, std::string key, UploadId upload);
     Task<Result<model::Upload>> move_upload(BucketId bucket, std::string key, UploadId upload,
                                             std::function<Result<void>(model::Upload&)> edit);
-    Task<Result<std::vector<std::pair<PartInfo, model::Object>>>> parts_of(UploadId upload);
+    struct Part {
+        std::string row;  // sort key
+        PartInfo info;
+        model::Object content;
+    };
+    Task<Result<std::vector<Part>>> parts_of(UploadId upload);
+    static std::map<int, Part> newest_of(std::vector<Part> parts);
+    Task<Result<model::Object>> assemble(UploadId id, std::vector<CompletedPart> wanted, CompleteOptions options);
     Task<Result<ObjectInfo>> complete_open(std::shared_ptr<BucketState> bucket, model::Upload upload,
                                            std::vector<CompletedPart> wanted, CompleteOptions options);
-    Task<void> clear_parts(BucketId bucket, std::string key, UploadId upload);
+    Task<Result<void>> settle_upload(BucketId bucket, std::string key, UploadId upload);
+    Task<Result<void>> clear_parts(BucketId bucket, std::string key, UploadId upload);
+    Task<void> clear_ended(BucketId bucket, std::string key, UploadId upload);
     Task<Result<void>> abort_bucket_uploads(BucketId bucket);
 
     // garbage.cc
@@ -170,6 +196,7 @@ class LocalEngine final : public Engine {
     Task<Result<bool>> collect_some();
     Task<Result<void>> drop_owner(model::Owner owner);
     Task<Result<void>> finish_intents();
+    Task<Result<void>> finish_intent(model::Owner owner, model::Intent intent);
     Task<Result<void>> take_back_lost_blocks();
     Task<void> drop_later(model::Owner owner);
     Task<void> forget_intent(model::Owner owner);
@@ -210,14 +237,17 @@ class LocalEngine final : public Engine {
     std::deque<std::pair<table::TableId, table::RowKey>> tombstones_;
     std::optional<io::Promise<io::Done>> garbage_wake_;
     std::vector<std::string> open_problems_;
+    std::set<UploadId> completing_;  // by a task of this process
     bool closing_ = false;
     io::TaskGroup tasks_;
 };
 
 // Trees of db used by the engine itself.
 constexpr db::TreeId kGarbageTree = 48;  // tag of the change → owners no longer referenced
+constexpr db::TreeId kClockTree = 50;    // "floor" → hybrid time
 constexpr db::TreeId kUsageTree = 49;    // bucket id → objects, bytes (this shard's part)
 
+Result<void> check_part_number(int number);
 // Judges the condition on the current state.
 Result<void> judge(const Condition& condition, const model::Object* current, const std::string& key);
 

@@ -30,15 +30,6 @@ Result<void> judge(const Condition& condition, const model::Object* current, con
     return {};
 }
 
-// Counts a commit in its bucket, so that a deletion of the bucket waits for it.
-struct LocalEngine::Writing {
-    explicit Writing(std::shared_ptr<BucketState> b) : bucket(std::move(b)) { ++bucket->writes; }
-    ~Writing() { --bucket->writes; }
-    Writing(const Writing&) = delete;
-    Writing& operator=(const Writing&) = delete;
-    std::shared_ptr<BucketState> bucket;
-};
-
 table::RowKey LocalEngine::object_row(const BucketState& bucket, std::string_view key) const {
     // One index shard until a bucket outgrows it; the shard of a key is then a function of the key alone.
     const auto shards = bucket.row.index_shards;
@@ -66,7 +57,7 @@ Task<Result<ObjectInfo>> LocalEngine::write_object(std::shared_ptr<BucketState> 
                                                    model::Object object, std::string body, Condition condition) {
     const Writing writing(bucket);
     if (bucket->row.deleting) co_return fail(Code::not_found, Subject::bucket, "the bucket does not exist");
-    CO_TRY_VOID(check_quota(*bucket, object.size));
+    CO_TRY_VOID(co_await check_quota(bucket, key, object.size));
     const auto make = [&object, &body](Tag version) -> std::optional<table::Value> {
         object.version = version;
         object.modified = WallTime{base::hybrid_ms(version.time)};
@@ -101,6 +92,7 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
         if (!row.exists()) co_return outcome;
         CO_TRY(const auto object, model::decode_summary(row.value->row));
         outcome.version = object.version;
+        CO_TRY_VOID(co_await forget_attributes(place));
         CO_TRY_VOID(co_await object_rows_->write(place, std::nullopt));
         co_return outcome;
     }
@@ -116,7 +108,24 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
         return table::Decision{};
     };
     CO_TRY_VOID(co_await object_rows_->update(place, decide));
+    CO_TRY_VOID(co_await forget_attributes(place));
     co_return outcome;
+}
+
+// An object made later under the same key starts without them.
+Task<Result<void>> LocalEngine::forget_attributes(table::RowKey place) {
+    CO_TRY(const auto row, co_await attribute_rows_->read(place, false));
+    if (!row.exists()) co_return Result<void>();
+    CO_TRY_VOID(co_await attribute_rows_->write(place, std::nullopt));
+    tombstones_.emplace_back(model::kAttributes, place);
+    co_return Result<void>();
+}
+
+Task<Result<void>> LocalEngine::move_attributes(table::RowKey from, table::RowKey to) {
+    CO_TRY(const auto row, co_await attribute_rows_->read(from, false));
+    if (!row.exists()) co_return co_await forget_attributes(std::move(to));
+    CO_TRY_VOID(co_await attribute_rows_->write(std::move(to), row.value));
+    co_return co_await forget_attributes(std::move(from));
 }
 
 Task<std::vector<Result<DeleteOutcome>>> LocalEngine::delete_objects(BucketId bucket,
@@ -224,7 +233,7 @@ Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string
     CO_TRY(auto found, co_await find_object(bucket, from, true));
     const auto seen = found.object.version;
     const auto size = found.object.size;
-    CO_TRY(auto copied, co_await copy_content(std::move(found), 0, size, true));
+    CO_TRY(auto copied, co_await copy_content(std::move(found), 0, size, Target{bucket, to, std::nullopt, 0}));
     const Writing writing(state);
     ObjectInfo info;
     const auto decide = [&](const table::Row& first, const table::Row& second,
@@ -245,9 +254,11 @@ Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string
     };
     const auto done =
         co_await object_rows_->update_pair(source.partition_key, source.sort_key, target.sort_key, decide);
-    if (copied.owner) end_write(*copied.owner, done.has_value());
-    if (!done) co_return fail(done.error());
-    co_return info;
+    Result<ObjectInfo> renamed = info;
+    if (!done) renamed = fail(done.error());
+    if (copied.owner) settle_write(*copied.owner, Target{bucket, to, std::nullopt, 0}, renamed);
+    if (renamed) CO_TRY_VOID(co_await move_attributes(source, target));
+    co_return renamed;
 }
 
 Task<Result<PosixAttributes>> LocalEngine::posix_attributes(BucketId bucket, std::string key) {

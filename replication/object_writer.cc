@@ -109,11 +109,7 @@ class BodyWriter final : public ObjectWriter {
         content.pieces.push_back(std::move(piece));
         done_ = true;
         auto committed = co_await engine_.commit_body(target_, std::move(facts), std::move(content), {});
-        if (state_->on_disk) {
-            // Of unknown fate: kept, with its intent, until the next start can tell.
-            const bool unknown = !committed && committed.error().code == Code::unknown_outcome;
-            if (!unknown) engine_.end_write(state_->owner, committed.has_value());
-        }
+        if (state_->on_disk) engine_.settle_write(state_->owner, target_, committed);
         co_return committed;
     }
 
@@ -171,6 +167,7 @@ std::unique_ptr<ObjectWriter> LocalEngine::put_object(BucketId bucket, std::stri
 
 Task<Result<std::unique_ptr<ObjectWriter>>> LocalEngine::put_part(BucketId bucket, std::string key, UploadId upload,
                                                                   int number, std::optional<std::uint64_t>) {
+    CO_TRY_VOID(check_part_number(number));
     CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
     // Parts are never inline: completing an upload only names them.
     co_return std::make_unique<BodyWriter>(*this, Target{bucket, std::move(key), upload, number}, 0);
@@ -201,13 +198,20 @@ void LocalEngine::end_write(model::Owner owner, bool keep) {
     if (!closing_) tasks_.spawn(keep ? forget_intent(owner) : drop_later(owner));
 }
 
+void LocalEngine::settle_write(model::Owner owner, const Target& target, const Result<ObjectInfo>& outcome) {
+    // Of unknown fate: kept, with its intent, until the next start can tell. A part that came too late has a row, and
+    // goes with it.
+    if (!outcome && outcome.error().code == Code::unknown_outcome) return;
+    end_write(owner, outcome.has_value() || (target.upload && outcome.error().is(Code::not_found, Subject::upload)));
+}
+
 Task<Result<model::Piece>> LocalEngine::page_out(model::Piece piece) {
     if (piece.extents.size() <= model::kExtentsInRow) co_return piece;
     for (std::size_t at = 0; at < piece.extents.size(); at += model::kExtentsPerPage) {
         const auto end = std::min(at + model::kExtentsPerPage, piece.extents.size());
         const std::vector<model::Extent> page(piece.extents.begin() + static_cast<std::ptrdiff_t>(at),
                                               piece.extents.begin() + static_cast<std::ptrdiff_t>(end));
-        const auto place = model::part_row(piece.owner, static_cast<int>(piece.pages));
+        const auto place = model::page_row(piece.owner, piece.pages);
         CO_TRY_VOID(co_await page_rows_->write(place, table::Value{model::encode_extents(page), {}}));
         ++piece.pages;
     }
@@ -218,7 +222,7 @@ Task<Result<model::Piece>> LocalEngine::page_out(model::Piece piece) {
 Task<Result<std::vector<model::Extent>>> LocalEngine::extents_of(model::Piece piece) {
     std::vector<model::Extent> extents = std::move(piece.extents);
     for (std::uint32_t page = 0; page < piece.pages; ++page) {
-        CO_TRY(const auto row, co_await page_rows_->read(model::part_row(piece.owner, static_cast<int>(page)), false));
+        CO_TRY(const auto row, co_await page_rows_->read(model::page_row(piece.owner, page), false));
         if (!row.exists()) {
             co_return fail(Code::corrupted, Subject::object, "a page of the object's manifest is missing");
         }
@@ -238,24 +242,19 @@ Task<Result<ObjectInfo>> LocalEngine::commit_body(Target target, PutResultFacts 
         co_return co_await write_object(bucket, std::move(target.key), std::move(content), std::move(body),
                                         std::move(facts.condition));
     }
-    CO_TRY_VOID(co_await find_open_upload(target.bucket, target.key, *target.upload));
-    const auto place = model::part_row(*target.upload, target.part);
-    CO_TRY(const auto replaced, co_await part_rows_->read(place, false));
-    CO_TRY(const auto version, co_await part_rows_->write_made(place, [&content](Tag v) -> std::optional<table::Value> {
-        content.version = v;
-        content.modified = WallTime{base::hybrid_ms(v.time)};
-        return table::Value{model::encode_object(content), {}};
-    }));
-    if (replaced.exists()) {
-        CO_TRY(const auto old, model::decode_object(replaced.value->row));
-        for (const auto& piece : old.pieces) tasks_.spawn(drop_later(piece.owner));
-    }
-    // The upload may have ended between the look and the write; then nobody will name this part.
+    const auto owner = content.pieces.empty() ? new_owner() : content.pieces.front().owner;
+    CO_TRY_VOID(co_await part_rows_->write_made(model::part_row(*target.upload, target.part, owner),
+                                                [&content](Tag version) -> std::optional<table::Value> {
+                                                    content.version = version;
+                                                    content.modified = WallTime{base::hybrid_ms(version.time)};
+                                                    return table::Value{model::encode_object(content), {}};
+                                                }));
+    // An upload that is still open now shows the part to whoever completes or aborts it later. One that ended meanwhile
+    // may or may not have seen it: that is found out behind, when its end is settled.
     if (auto open = co_await find_open_upload(target.bucket, target.key, *target.upload); !open) {
-        (void)co_await part_rows_->write(place, std::nullopt);
+        tasks_.spawn(clear_ended(target.bucket, target.key, *target.upload));
         co_return fail(open.error());
     }
-    (void)version;
     co_return model::info_of(target.key, std::move(content));
 }
 

@@ -1,12 +1,29 @@
 // Multipart uploads: parts are manifests of their own, and completing an upload names them.
 #include "replication/local_engine.h"
+#include "src/base/limits.h"
+#include "src/base/log.h"
 
 namespace larder::engine {
 
 namespace {
 
+constexpr auto kSettlePause = std::chrono::milliseconds(100);
+
+// Gives up the upload's place among those being completed.
+struct Completing {
+    Completing(std::set<UploadId>& all, UploadId one) : set(all), id(one) {}
+    ~Completing() { set.erase(id); }
+    Completing(const Completing&) = delete;
+    Completing& operator=(const Completing&) = delete;
+    std::set<UploadId>& set;
+    UploadId id;
+};
+
 std::unexpected<base::Error> no_upload() {
     return fail(Code::not_found, Subject::upload, "the upload does not exist; it may have been completed or aborted");
+}
+std::unexpected<base::Error> being_completed() {
+    return fail(Code::conflict, Subject::upload, "the upload is being completed");
 }
 std::unexpected<base::Error> bad_part(std::string message) {
     return fail(Code::invalid_argument, Subject::part, std::move(message));
@@ -41,8 +58,15 @@ Result<void> check_part(const CompletedPart& wanted, const PartInfo& have, bool 
 
 }  // namespace
 
+Result<void> check_part_number(int number) {
+    if (number >= 1 && number <= base::limits::kPartsMax) return {};
+    return fail(Code::invalid_argument, Subject::part,
+                "part numbers go from 1 to " + std::to_string(base::limits::kPartsMax));
+}
+
 Task<Result<UploadInfo>> LocalEngine::create_upload(UploadInfo wanted) {
-    CO_TRY_VOID(bucket_for_write(wanted.bucket));
+    CO_TRY(const auto bucket, bucket_for_write(wanted.bucket));
+    const Writing writing(bucket);
     model::Upload upload;
     wanted.id = new_owner();
     wanted.created = env_.clock.wall_now();
@@ -78,8 +102,9 @@ Task<Result<model::Upload>> LocalEngine::move_upload(BucketId bucket, std::strin
     co_return model::decode_upload(written.value->row);
 }
 
-Task<Result<std::vector<std::pair<PartInfo, model::Object>>>> LocalEngine::parts_of(UploadId upload) {
-    std::vector<std::pair<PartInfo, model::Object>> parts;
+// Every write of a part that has a row, by number.
+Task<Result<std::vector<LocalEngine::Part>>> LocalEngine::parts_of(UploadId upload) {
+    std::vector<Part> parts;
     base::Result<void> decoded;
     CO_TRY_VOID(co_await collect_rows(
         std::string(upload.view()),
@@ -90,26 +115,32 @@ Task<Result<std::vector<std::pair<PartInfo, model::Object>>>> LocalEngine::parts
                 return;
             }
             auto info = part_info(entry.sort_key, *object);
-            parts.emplace_back(std::move(info), std::move(*object));
+            parts.push_back({entry.sort_key, std::move(info), std::move(*object)});
         },
         *part_rows_));
     if (!decoded) co_return fail(decoded.error());
     co_return parts;
 }
 
+std::map<int, LocalEngine::Part> LocalEngine::newest_of(std::vector<Part> parts) {
+    std::map<int, Part> newest;
+    for (auto& part : parts) {
+        auto& best = newest[part.info.number];
+        if (best.row.empty() || part.content.version > best.content.version) best = std::move(part);
+    }
+    return newest;
+}
+
 Task<Result<PartsPage>> LocalEngine::list_parts(BucketId bucket, std::string key, UploadId upload, int after,
                                                 int limit) {
     CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
-    table::RangeQuery query;
-    query.partition_key = upload.view();
-    query.start_after = model::part_row(upload, after).sort_key;
-    query.limit = static_cast<std::size_t>(std::max(limit, 0));
-    CO_TRY(auto rows, co_await part_rows_->range(query));
+    CO_TRY(auto stored, co_await parts_of(upload));
     PartsPage page;
-    page.truncated = rows.truncated;
-    for (auto& entry : rows.entries) {
-        CO_TRY(auto object, model::decode_object(entry.row.value->row));
-        page.parts.push_back(part_info(entry.sort_key, std::move(object)));
+    for (auto& [number, part] : newest_of(std::move(stored))) {
+        if (number <= after) continue;
+        page.truncated = page.parts.size() >= static_cast<std::size_t>(std::max(limit, 0));
+        if (page.truncated) break;
+        page.parts.push_back(std::move(part.info));
     }
     co_return page;
 }
@@ -162,47 +193,41 @@ Task<Result<UploadsPage>> LocalEngine::list_uploads(BucketId bucket, UploadsQuer
 Task<Result<ObjectInfo>> LocalEngine::complete_upload(BucketId bucket, std::string key, UploadId upload,
                                                       std::vector<CompletedPart> parts, CompleteOptions options) {
     CO_TRY(const auto state, bucket_for_write(bucket));
+    CO_TRY_VOID(co_await settle_upload(bucket, key, upload));
     CO_TRY(const auto row, co_await upload_rows_->read(model::upload_row(bucket, key, upload), false));
     if (!row.exists()) co_return no_upload();
-    CO_TRY(auto found, model::decode_upload(row.value->row));
+    CO_TRY(const auto found, model::decode_upload(row.value->row));
     if (found.state == model::UploadState::completed) {
         // The same answer again, as long as the object is still the one that was made.
         auto current = co_await find_object(bucket, key, false);
         if (current && current->object.upload == upload) co_return model::info_of(key, std::move(current->object));
         co_return no_upload();
     }
-    if (found.state != model::UploadState::open) {
-        co_return fail(Code::conflict, Subject::upload, "the upload is being completed");
-    }
-    co_return co_await complete_open(state, std::move(found), std::move(parts), std::move(options));
+    if (!completing_.insert(upload).second) co_return being_completed();
+    const Completing mine(completing_, upload);
+    co_return co_await complete_open(state, found, std::move(parts), std::move(options));
 }
 
-Task<Result<ObjectInfo>> LocalEngine::complete_open(std::shared_ptr<BucketState> bucket, model::Upload upload,
-                                                    std::vector<CompletedPart> wanted, CompleteOptions options) {
-    const auto id = upload.info.id;
-    const auto bucket_id = upload.info.bucket;
-    const auto key = upload.info.key;
+// The object that the parts named make, if they are all there.
+Task<Result<model::Object>> LocalEngine::assemble(UploadId id, std::vector<CompletedPart> wanted,
+                                                  CompleteOptions options) {
     if (wanted.empty()) co_return bad_part("InvalidPart: no parts are named");
     CO_TRY(auto stored, co_await parts_of(id));
-    std::map<int, std::pair<PartInfo, model::Object>> have;
-    for (auto& part : stored) {
-        const int number = part.first.number;
-        have.emplace(number, std::move(part));
-    }
+    auto have = newest_of(std::move(stored));
     model::Object object;
     object.is_inline = false;
     object.upload = id;
-    object.etag = options.etag;
-    object.checksums = options.checksums;
-    object.properties = upload.info.properties;
+    object.etag = std::move(options.etag);
+    object.checksums = std::move(options.checksums);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        if (i > 0 && wanted[i].number <= wanted[i - 1].number)
+        if (i > 0 && wanted[i].number <= wanted[i - 1].number) {
             co_return bad_part("InvalidPartOrder: part numbers must rise");
+        }
         const auto part = have.find(wanted[i].number);
         if (part == have.end()) {
             co_return bad_part("InvalidPart: part " + std::to_string(wanted[i].number) + " was not uploaded");
         }
-        auto& [info, content] = part->second;
+        auto& [row, info, content] = part->second;
         CO_TRY_VOID(check_part(wanted[i], info, i + 1 == wanted.size(), options.part_bytes_min));
         for (auto& piece : content.pieces) {
             piece.offset = object.size;
@@ -211,43 +236,116 @@ Task<Result<ObjectInfo>> LocalEngine::complete_open(std::shared_ptr<BucketState>
         object.size += info.size;
         object.parts.push_back(std::move(info));
     }
-    // Whoever moves the upload on from "open" has it for himself.
+    co_return object;
+}
+
+Task<Result<ObjectInfo>> LocalEngine::complete_open(std::shared_ptr<BucketState> bucket, model::Upload upload,
+                                                    std::vector<CompletedPart> wanted, CompleteOptions options) {
+    const auto id = upload.info.id;
+    const auto bucket_id = upload.info.bucket;
+    const auto key = upload.info.key;
+    CO_TRY_VOID(co_await note_intent(id, Target{bucket_id, key, id, 0}));
+    // Whoever moves the upload on from "open" has it for himself, and only then looks at the parts: one that is written
+    // later finds the upload no longer open, and is not counted as stored.
     CO_TRY_VOID(co_await move_upload(bucket_id, key, id, [](model::Upload& present) -> Result<void> {
         if (present.state != model::UploadState::open) return no_upload();
         present.state = model::UploadState::completing;
         return {};
     }));
-    auto written = co_await write_object(bucket, key, std::move(object), {}, std::move(options.condition));
+    auto object = co_await assemble(id, std::move(wanted), options);
+    Result<ObjectInfo> written = base::fail(Code::internal, "not written");
+    if (object) {
+        object->properties = upload.info.properties;
+        written = co_await write_object(bucket, key, std::move(*object), {}, std::move(options.condition));
+    } else {
+        written = fail(object.error());
+    }
+    // Of unknown fate: settled by the next call or the next start.
+    if (!written && written.error().code == Code::unknown_outcome) co_return written;
     const bool done = written.has_value();
-    CO_TRY_VOID(co_await move_upload(bucket_id, key, id, [done](model::Upload& present) -> Result<void> {
+    const auto moved = co_await move_upload(bucket_id, key, id, [done](model::Upload& present) -> Result<void> {
         present.state = done ? model::UploadState::completed : model::UploadState::open;
         return {};
-    }));
-    if (done) tasks_.spawn(clear_parts(bucket_id, key, id));
+    });
+    // The object is there, whatever became of the upload's row: that is settled later.
+    if (moved && done) tasks_.spawn(clear_ended(bucket_id, key, id));
+    if (moved && !done) tasks_.spawn(forget_intent(id));
     co_return written;
 }
 
+// Brings a completion that was cut off to an end: forward when its object was written, else back.
+Task<Result<void>> LocalEngine::settle_upload(BucketId bucket, std::string key, UploadId upload) {
+    CO_TRY(const auto row, co_await upload_rows_->read(model::upload_row(bucket, key, upload), false));
+    if (!row.exists()) co_return Result<void>();
+    CO_TRY(const auto found, model::decode_upload(row.value->row));
+    if (found.state != model::UploadState::completing) co_return Result<void>();
+    if (!completing_.insert(upload).second) co_return being_completed();
+    const Completing mine(completing_, upload);
+    CO_TRY(const auto state, bucket_for_read(bucket));
+    CO_TRY(const auto now, co_await object_rows_->settle(object_row(*state, key)));
+    bool ours = false;
+    if (now.exists()) {
+        CO_TRY(const auto object, model::decode_object(now.value->row));
+        ours = object.upload == upload;
+    }
+    // Something newer than the attempt hides whether it succeeded; its parts may be garbage already. It has ended.
+    const bool ended = ours || now.version > row.version;
+    CO_TRY_VOID(co_await move_upload(bucket, key, upload, [ended](model::Upload& present) -> Result<void> {
+        if (present.state != model::UploadState::completing) return being_completed();
+        present.state = ended ? model::UploadState::completed : model::UploadState::open;
+        return {};
+    }));
+    if (ended) tasks_.spawn(clear_ended(bucket, key, upload));
+    co_return Result<void>();
+}
+
 // Removes an ended upload's part rows, and gives up the content of those that the object does not name.
-Task<void> LocalEngine::clear_parts(BucketId bucket, std::string key, UploadId upload) {
-    auto parts = co_await parts_of(upload);
-    if (!parts) co_return;
+Task<Result<void>> LocalEngine::clear_parts(BucketId bucket, std::string key, UploadId upload) {
+    CO_TRY(const auto parts, co_await parts_of(upload));
     std::vector<model::Owner> named;
-    if (auto current = co_await find_object(bucket, key, false); current) {
+    if (const auto current = co_await find_object(bucket, key, false); current) {
         named = current->object.owners();
     } else if (current.error().code != Code::not_found) {
-        co_return;
+        co_return fail(current.error());
     }
-    for (auto& [info, object] : *parts) {
-        for (const auto& piece : object.pieces) {
-            if (std::find(named.begin(), named.end(), piece.owner) == named.end()) co_await drop_later(piece.owner);
+    std::sort(named.begin(), named.end());
+    for (const auto& part : parts) {
+        for (const auto& piece : part.content.pieces) {
+            if (!std::binary_search(named.begin(), named.end(), piece.owner)) {
+                CO_TRY_VOID(co_await drop_owner(piece.owner));
+            }
         }
-        const auto place = model::part_row(upload, info.number);
-        (void)co_await part_rows_->write(place, std::nullopt);
+        const table::RowKey place{std::string(upload.view()), part.row};
+        CO_TRY_VOID(co_await part_rows_->write(place, std::nullopt));
         tombstones_.emplace_back(model::kParts, place);
     }
+    co_return Result<void>();
+}
+
+// What is left to do when an upload is no longer open, in the background. What fails here is done at the next start, by
+// the upload's intent.
+Task<void> LocalEngine::clear_ended(BucketId bucket, std::string key, UploadId upload) {
+    for (;;) {
+        const auto settled = co_await settle_upload(bucket, key, upload);
+        if (settled) break;
+        if (settled.error().code != Code::conflict) co_return;
+        co_await env_.clock.sleep_for(kSettlePause);
+    }
+    if (co_await find_open_upload(bucket, key, upload)) co_return;
+    const auto cleared = co_await clear_parts(bucket, key, upload);
+    if (!cleared) {
+        base::log::warning("parts no longer needed could not be given up; it is tried again at the next start",
+                           {{"reason", cleared.error().message}});
+        co_return;
+    }
+    co_await forget_intent(upload);
+    if (garbage_wake_) garbage_wake_->set(io::Done{});
 }
 
 Task<Result<void>> LocalEngine::abort_upload(BucketId bucket, std::string key, UploadId upload) {
+    CO_TRY_VOID(co_await settle_upload(bucket, key, upload));
+    CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
+    CO_TRY_VOID(co_await note_intent(upload, Target{bucket, key, upload, 0}));
     const auto place = model::upload_row(bucket, key, upload);
     const auto decide = [](const table::Row& current, Tag) -> Result<table::Decision> {
         if (!current.exists()) return no_upload();
@@ -257,7 +355,7 @@ Task<Result<void>> LocalEngine::abort_upload(BucketId bucket, std::string key, U
     };
     CO_TRY_VOID(co_await upload_rows_->update(place, decide));
     tombstones_.emplace_back(model::kUploads, place);
-    co_await clear_parts(bucket, key, upload);
+    co_await clear_ended(bucket, key, upload);
     co_return Result<void>();
 }
 
@@ -273,7 +371,7 @@ Task<Result<void>> LocalEngine::abort_bucket_uploads(BucketId bucket) {
         const auto place = model::upload_row(bucket, upload.info.key, upload.info.id);
         CO_TRY_VOID(co_await upload_rows_->write(place, std::nullopt));
         tombstones_.emplace_back(model::kUploads, place);
-        co_await clear_parts(bucket, upload.info.key, upload.info.id);
+        CO_TRY_VOID(co_await clear_parts(bucket, upload.info.key, upload.info.id));
     }
     co_return Result<void>();
 }

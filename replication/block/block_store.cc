@@ -102,8 +102,9 @@ class LocalStore final : public BlockStore {
     io::Task<Result<Hash256>> put(Buffer plain, Owner owner, std::optional<Hash256> expected, bool trusted) override {
         const auto started = env_.clock.now();
         const auto bytes = plain.size();
+        std::optional<Place> damaged;
         if (expected && trusted) {
-            CO_TRY(const auto known, co_await reuse(*expected, owner));
+            CO_TRY(const auto known, co_await reuse(*expected, owner, damaged));
             if (known) co_return *expected;
         }
         CO_TRY(auto packed, co_await env_.blocking.run([=, level = options_.zstd_level] {
@@ -111,15 +112,15 @@ class LocalStore final : public BlockStore {
         }));
         const auto name = packed.header.name;
         if (!(expected && trusted)) {
-            CO_TRY(const auto known, co_await reuse(name, owner));
+            CO_TRY(const auto known, co_await reuse(name, owner, damaged));
             if (known) co_return name;
         }
         auto* folder = choose_folder(packed.header.total_bytes());
         if (folder == nullptr) co_return base::fail(Code::no_space, Subject::disk, full_message());
         const auto header = packed.header;
         CO_TRY(const auto place, co_await folder->append(std::move(packed)));
-        CO_TRY(const auto entry, co_await index_.add(header, place));
-        if (entry.place == place) {
+        CO_TRY(const auto entry, co_await index_.add(header, place, damaged));
+        if (!damaged && entry.place == place) {
             ++totals_.blocks;
             totals_.stored_bytes += place.bytes;
         }
@@ -166,7 +167,10 @@ class LocalStore final : public BlockStore {
         if (leased_->contains(owner)) {
             co_return base::fail(Code::conflict, Subject::block, "the blocks are being read");
         }
-        co_return co_await index_.drop(owner);
+        CO_TRY(const auto freed, co_await index_.drop(owner));
+        totals_.blocks -= std::min(totals_.blocks, freed.blocks);
+        totals_.stored_bytes -= std::min(totals_.stored_bytes, freed.stored_bytes);
+        co_return Result<void>();
     }
 
     std::unique_ptr<Lease> lease(std::vector<Owner> owners) override {
@@ -229,13 +233,15 @@ class LocalStore final : public BlockStore {
         if (totals) totals_ = *totals;
     }
 
-    // References a block that is here already, if its bytes are good. Never on the index's word alone.
-    io::Task<Result<bool>> reuse(Hash256 name, Owner owner) {
+    // References a block that is here already, if its bytes are good; says where it lies when they are not. Never on
+    // the index's word alone.
+    io::Task<Result<bool>> reuse(Hash256 name, Owner owner, std::optional<Place>& damaged) {
         CO_TRY(const auto entry, index_.find(name));
         if (!entry) co_return false;
         const auto data = co_await read(entry->place, name, 0, entry->plain_bytes);
         if (!data) {
             report(data.error(), entry->place);
+            damaged = entry->place;
             co_return false;
         }
         co_return co_await index_.refer(name, owner, entry->place);

@@ -78,13 +78,17 @@ Result<std::optional<IndexEntry>> Index::find(const Hash256& name) {
     return entry;
 }
 
-io::Task<Result<IndexEntry>> Index::add(RecordHeader header, Place place) {
+io::Task<Result<IndexEntry>> Index::add(RecordHeader header, Place place, std::optional<Place> damaged) {
     auto in_force = std::make_shared<IndexEntry>();
     CO_TRY_VOID(co_await db_.commit(shard_of(header.name),
-                                    [in_force, place, name = header.name, owner = header.owner,
+                                    [in_force, place, damaged, name = header.name, owner = header.owner,
                                      plain = header.plain_bytes](db::Writer& rows) -> Result<void> {
                                         TRY(auto entry, read_entry(rows, name));
-                                        if (entry) {
+                                        if (entry && entry->place == damaged) {
+                                            TRY_VOID(put_dead(rows, name, entry->place));
+                                            entry->place = place;
+                                            TRY_VOID(rows.put(kPlaces, name.view(), encode_entry(*entry)));
+                                        } else if (entry) {
                                             TRY_VOID(put_dead(rows, name, place));
                                         } else {
                                             entry = IndexEntry{place, plain, 0};
@@ -107,7 +111,8 @@ io::Task<Result<bool>> Index::refer(Hash256 name, Owner owner, std::optional<Pla
     co_return *there;
 }
 
-io::Task<Result<void>> Index::drop(Owner owner) {
+io::Task<Result<Index::Totals>> Index::drop(Owner owner) {
+    auto freed = std::make_shared<Totals>();
     for (db::ShardId shard = 0; shard < db_.shards(); ++shard) {
         // Most owners have blocks in few shards; a look costs far less than a commit.
         bool any = false;
@@ -118,7 +123,7 @@ io::Task<Result<void>> Index::drop(Owner owner) {
             return {};
         }));
         if (!any) continue;
-        CO_TRY_VOID(co_await db_.commit(shard, [owner](db::Writer& rows) -> Result<void> {
+        CO_TRY_VOID(co_await db_.commit(shard, [owner, freed](db::Writer& rows) -> Result<void> {
             std::vector<Hash256> names;
             {
                 TRY(const auto cursor, rows.cursor(kOwners));
@@ -138,12 +143,14 @@ io::Task<Result<void>> Index::drop(Owner owner) {
                 } else {
                     TRY_VOID(rows.erase(kPlaces, name.view()));
                     TRY_VOID(put_dead(rows, name, entry->place));
+                    ++freed->blocks;
+                    freed->stored_bytes += entry->place.bytes;
                 }
             }
             return {};
         }));
     }
-    co_return Result<void>();
+    co_return *freed;
 }
 
 io::Task<Result<void>> Index::add_dead(Hash256 name, Place place) {

@@ -36,11 +36,16 @@ class Index {
     base::Result<std::optional<IndexEntry>> find(const base::Hash256& name);
     // Records a new record with its first reference. When the block is there already the reference goes to that one and
     // the new record is dead. Returns the entry in force.
-    io::Task<base::Result<IndexEntry>> add(RecordHeader header, Place place);
+    // One that lies at `damaged` is replaced, for all who refer to it.
+    io::Task<base::Result<IndexEntry>> add(RecordHeader header, Place place, std::optional<Place> damaged = {});
     // Adds a reference to a block that is here; false when it is not (or no longer where `expected` says).
     io::Task<base::Result<bool>> refer(base::Hash256 name, Owner owner, std::optional<Place> expected);
-    // Removes the owner's references; blocks left without any become dead.
-    io::Task<base::Result<void>> drop(Owner owner);
+    struct Totals {
+        std::uint64_t blocks = 0;
+        std::uint64_t stored_bytes = 0;
+    };
+    // Removes the owner's references; blocks left without any become dead: these are returned.
+    io::Task<base::Result<Totals>> drop(Owner owner);
     // Notes a record that no index entry names.
     io::Task<base::Result<void>> add_dead(base::Hash256 name, Place place);
     io::Task<base::Result<void>> forget_dead(DeadRecord record);
@@ -49,10 +54,6 @@ class Index {
 
     // At most `limit` dead records of each shard.
     base::Result<std::vector<DeadRecord>> dead(std::size_t limit);
-    struct Totals {
-        std::uint64_t blocks = 0;
-        std::uint64_t stored_bytes = 0;
-    };
     io::Task<base::Result<Totals>> totals();
     // All names of a shard after `after`, at most `limit`.
     io::Task<base::Result<std::vector<std::pair<base::Hash256, IndexEntry>>>> list(db::ShardId shard, std::string after,

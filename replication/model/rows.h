@@ -13,7 +13,7 @@ constexpr table::TableId kBucketNames = 2;  // partition key "names", sort key n
 constexpr table::TableId kAccessKeys = 3;   // partition key "keys", sort key access key id
 constexpr table::TableId kObjects = 4;      // partition key bucket id and index shard, sort key object key
 constexpr table::TableId kUploads = 5;      // partition key bucket id, sort key object key, 0, upload id
-constexpr table::TableId kParts = 6;        // partition key upload id, sort key part number
+constexpr table::TableId kParts = 6;        // partition key upload id, sort key part number and owner
 constexpr table::TableId kAttributes = 7;   // as objects: POSIX attributes beside the content
 constexpr table::TableId kVersions = 8;     // reserved: versions that are no longer current
 constexpr table::TableId kIntents = 9;      // partition key node, sort key owner: uploads that may be left half done
@@ -41,11 +41,17 @@ inline table::RowKey upload_row(const base::BucketId& bucket, std::string_view k
     sort.push_back('\0');
     return {std::string(bucket.view()), sort.append(id.view())};
 }
-inline table::RowKey part_row(const base::UploadId& upload, int number) {
-    std::string sort;
-    sort.push_back(static_cast<char>(number >> 8));
-    sort.push_back(static_cast<char>(number));
-    return {std::string(upload.view()), sort};
+// Sorts by number.
+inline std::string numbered(int number) {
+    return {static_cast<char>(number >> 8), static_cast<char>(number)};
+}
+// Every write of a part has a row of its own, and the newest of a number counts: what a completion has chosen is never
+// replaced under it. Those not chosen go when the upload has ended.
+inline table::RowKey part_row(const base::UploadId& upload, int number, const base::UploadId& owner) {
+    return {std::string(upload.view()), numbered(number).append(owner.view())};
+}
+inline table::RowKey page_row(const base::UploadId& owner, std::uint32_t page) {
+    return {std::string(owner.view()), numbered(static_cast<int>(page))};
 }
 inline std::string intents_of(std::uint32_t node) {
     return "intents-" + std::to_string(node);
