@@ -1,0 +1,100 @@
+// Documents kept with a bucket or an object: CORS rules and tags.
+#include "s3/cors.h"
+#include "s3/ops/ops.h"
+#include "s3/ops/properties.h"
+#include "s3/xml/messages.h"
+#include "s3/xml/xml_writer.h"
+
+namespace larder::s3::ops {
+
+namespace {
+
+constexpr std::size_t kDocumentMax = 64 * 1024;
+
+io::Task<Outcome> store_setting(Call& call, std::string name, std::optional<std::string> document) {
+    const auto edit = [=](engine::Bucket& bucket) -> base::Result<void> {
+        if (document) {
+            bucket.settings[name] = *document;
+        } else {
+            bucket.settings.erase(name);
+        }
+        return {};
+    };
+    S3_TRY_VOID(co_await call.engine.update_bucket(call.bucket->id, edit));
+    Reply reply;
+    reply.status = document ? 200 : 204;
+    co_return reply;
+}
+
+Outcome show_setting(const Call& call, const std::string& name, std::string_view missing) {
+    const auto found = call.bucket->settings.find(name);
+    if (found == call.bucket->settings.end()) return refuse(missing);
+    return xml_reply(found->second);
+}
+
+std::string tagging_xml(const engine::NamedValues& tags) {
+    XmlWriter xml;
+    xml.open("Tagging", kXmlNamespace);
+    xml.open("TagSet");
+    for (const auto& [name, value] : tags) {
+        xml.open("Tag");
+        xml.element("Key", name);
+        xml.element("Value", value);
+        xml.close("Tag");
+    }
+    xml.close("TagSet");
+    xml.close("Tagging");
+    return xml.take();
+}
+
+}  // namespace
+
+io::Task<Outcome> get_cors(Call& call) { co_return show_setting(call, "cors", "NoSuchCORSConfiguration"); }
+
+io::Task<Outcome> put_cors(Call& call) {
+    auto document = co_await read_document(call, kDocumentMax);
+    if (!document) co_return std::unexpected(document.error());
+    auto rules = parse_cors(*document);
+    if (!rules) co_return std::unexpected(rules.error());
+    co_return co_await store_setting(call, "cors", cors_xml(*rules));
+}
+
+io::Task<Outcome> delete_cors(Call& call) { return store_setting(call, "cors", std::nullopt); }
+
+io::Task<Outcome> get_bucket_tagging(Call& call) { co_return show_setting(call, "tagging", "NoSuchTagSet"); }
+
+io::Task<Outcome> put_bucket_tagging(Call& call) {
+    auto document = co_await read_document(call, kDocumentMax);
+    if (!document) co_return std::unexpected(document.error());
+    auto tags = parse_tagging(*document);
+    if (!tags) co_return std::unexpected(tags.error());
+    auto stored = co_await store_setting(call, "tagging", tagging_xml(*tags));
+    if (stored) stored->status = 204;
+    co_return stored;
+}
+
+io::Task<Outcome> delete_bucket_tagging(Call& call) { return store_setting(call, "tagging", std::nullopt); }
+
+io::Task<Outcome> get_object_tagging(Call& call) {
+    S3_TRY(const auto info, co_await call.engine.head_object(call.bucket->id, call.request.key));
+    co_return xml_reply(tagging_xml(info.properties.tags));
+}
+
+io::Task<Outcome> put_object_tagging(Call& call) {
+    auto document = co_await read_document(call, kDocumentMax);
+    if (!document) co_return std::unexpected(document.error());
+    auto tags = parse_tagging(*document);
+    if (!tags) co_return std::unexpected(tags.error());
+    if (tags->size() > 10) co_return refuse("BadRequest", "Object tags cannot be greater than 10");
+    S3_TRY_VOID(co_await call.engine.set_object_tags(call.bucket->id, call.request.key, std::move(*tags)));
+    co_return Reply{};
+}
+
+io::Task<Outcome> delete_object_tagging(Call& call) {
+    S3_TRY_VOID(co_await call.engine.set_object_tags(call.bucket->id, call.request.key, {}));
+    Reply reply;
+    reply.status = 204;
+    co_return reply;
+}
+
+}  // namespace larder::s3::ops

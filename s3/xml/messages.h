@@ -1,0 +1,40 @@
+// The XML documents that clients send. Anything else than the documented form is MalformedXML; documents are bounded in
+// size and depth, and have no DTD.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replication/engine.h"
+#include "s3/error.h"
+
+namespace larder::s3 {
+
+struct DeleteEntry {
+    std::string key;
+    std::optional<std::string> version_id;
+    std::optional<std::string> etag;
+    std::optional<std::uint64_t> size;
+    std::optional<std::string> last_modified;  // as given
+};
+struct DeleteMessage {
+    bool quiet = false;
+    std::vector<DeleteEntry> objects;
+};
+struct CorsRule {
+    std::string id;
+    std::vector<std::string> origins, methods, headers, expose;
+    std::optional<int> max_age;
+};
+
+S3Result<DeleteMessage> parse_delete(std::string_view document);
+S3Result<std::vector<engine::CompletedPart>> parse_complete(std::string_view document);
+// The location constraint; empty when there is none.
+S3Result<std::string> parse_create_bucket(std::string_view document);
+S3Result<std::vector<CorsRule>> parse_cors(std::string_view document);
+S3Result<engine::NamedValues> parse_tagging(std::string_view document);
+// "Enabled" or "Suspended".
+S3Result<std::string> parse_versioning(std::string_view document);
+
+}  // namespace larder::s3
