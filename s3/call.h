@@ -1,13 +1,13 @@
 // One operation under way: the request, who asks, and what it may touch.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "replication/engine.h"
 #include "s3/auth/sigv4.h"
 #include "s3/request.h"
 #include "s3/s3_server.h"
+
+#include <memory>
+#include <string>
 
 namespace larder::s3 {
 
@@ -44,9 +44,13 @@ using Operation = io::Task<Outcome> (*)(Call&);
 inline std::unexpected<S3Error> refuse(std::string_view code, std::string message = {}) {
     return std::unexpected(s3_error(code, std::move(message)));
 }
-inline std::unexpected<S3Error> refuse(const base::Error& error) { return std::unexpected(s3_error_of(error)); }
+inline std::unexpected<S3Error> refuse(const base::Error& error) {
+    return std::unexpected(s3_error_of(error));
+}
 
-inline std::unexpected<S3Error> refuse(S3Error error) { return std::unexpected(std::move(error)); }
+inline std::unexpected<S3Error> refuse(S3Error error) {
+    return std::unexpected(std::move(error));
+}
 
 inline Reply xml_reply(std::string body) {
     Reply reply;
@@ -54,7 +58,9 @@ inline Reply xml_reply(std::string body) {
     reply.body = std::move(body);
     return reply;
 }
-inline std::string quoted(std::string_view etag) { return "\"" + std::string(etag) + "\""; }
+inline std::string quoted(std::string_view etag) {
+    return "\"" + std::string(etag) + "\"";
+}
 
 constexpr std::string_view kXmlNamespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -63,8 +69,8 @@ constexpr std::string_view kXmlNamespace = "http://s3.amazonaws.com/doc/2006-03-
 io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most, bool need_digest = false);
 
 // Writes base results as S3 results inside operations.
-#define S3_TRY_IMPL_(tmp, decl, ...)                   \
-    auto tmp = __VA_ARGS__;                            \
+#define S3_TRY_IMPL_(tmp, decl, ...)                       \
+    auto tmp = __VA_ARGS__;                                \
     if (!tmp) co_return ::larder::s3::refuse(tmp.error()); \
     decl = *::std::move(tmp)
 #define S3_TRY(decl, ...) S3_TRY_IMPL_(LARDER_CONCAT(s3_result_, __LINE__), decl, __VA_ARGS__)

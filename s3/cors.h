@@ -1,13 +1,13 @@
 // Cross-origin rules of a bucket: what a browser may do from pages of other origins (Fetch standard, "CORS protocol").
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "replication/engine.h"
 #include "s3/xml/messages.h"
 #include "src/http/http.h"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace larder::s3 {
 

@@ -22,9 +22,11 @@ constexpr Kind kKinds[] = {
     {"BadDigest", 400, "The digest or checksum you specified did not match what was received."},
     {"BadRequest", 400, "Bad request"},
     {"BucketAlreadyExists", 409, "The requested bucket name is not available. Select a different name and try again."},
-    {"BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it."},
+    {"BucketAlreadyOwnedByYou", 409,
+     "Your previous request to create the named bucket succeeded and you already own it."},
     {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty"},
-    {"ConditionalRequestConflict", 409, "A conflicting conditional operation is in progress against this resource. Try again."},
+    {"ConditionalRequestConflict", 409,
+     "A conflicting conditional operation is in progress against this resource. Try again."},
     {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"},
     {"EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"},
     {"IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"},
@@ -38,7 +40,8 @@ constexpr Kind kKinds[] = {
     {"InvalidLocationConstraint", 400, "The specified location constraint is not valid"},
     {"InvalidPart", 400, "One or more of the specified parts could not be found or did not match."},
     {"InvalidPartOrder", 400, "The list of parts was not in ascending order."},
-    {"InvalidPolicyDocument", 400, "The content of the form does not meet the conditions specified in the policy document."},
+    {"InvalidPolicyDocument", 400,
+     "The content of the form does not meet the conditions specified in the policy document."},
     {"InvalidRange", 416, "The requested range is not satisfiable"},
     {"InvalidRequest", 400, "Invalid Request"},
     {"InvalidStorageClass", 400, "The storage class you specified is not valid"},
@@ -47,7 +50,8 @@ constexpr Kind kKinds[] = {
     {"InvalidURI", 400, "Couldn't parse the specified URI."},
     {"KeyTooLongError", 400, "Your key is too long"},
     {"MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."},
-    {"MalformedTrailerError", 400, "The request contained trailing data that was not well-formed or did not conform to our published schema."},
+    {"MalformedTrailerError", 400,
+     "The request contained trailing data that was not well-formed or did not conform to our published schema."},
     {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema"},
     {"MaxMessageLengthExceeded", 400, "Your request was too big."},
     {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"},
@@ -60,7 +64,9 @@ constexpr Kind kKinds[] = {
     {"NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"},
     {"NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"},
     {"NoSuchTagSet", 404, "The TagSet does not exist"},
-    {"NoSuchUpload", 404, "The specified multipart upload does not exist. The upload ID might be invalid, or the multipart upload might have been aborted or completed."},
+    {"NoSuchUpload", 404,
+     "The specified multipart upload does not exist. The upload ID might be invalid, or the multipart upload might "
+     "have been aborted or completed."},
     {"NoSuchVersion", 404, "The specified version does not exist."},
     {"NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration"},
     {"NotImplemented", 501, "A header or operation you asked for implies functionality that is not implemented."},
@@ -69,13 +75,17 @@ constexpr Kind kKinds[] = {
     {"PreconditionFailed", 412, "At least one of the preconditions you specified did not hold."},
     {"QuotaExceeded", 403, "The limit set for this bucket would be exceeded."},
     {"ReplicationConfigurationNotFoundError", 404, "The replication configuration was not found"},
-    {"RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period."},
+    {"RequestTimeout", 400,
+     "Your socket connection to the server was not read from or written to within the timeout period."},
     {"RequestTimeTooSkewed", 403, "The difference between the request time and the server's time is too large."},
     {"ServerSideEncryptionConfigurationNotFoundError", 404, "The server side encryption configuration was not found"},
     {"ServiceUnavailable", 503, "Service is unable to handle request. Try again."},
-    {"SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method."},
+    {"SignatureDoesNotMatch", 403,
+     "The request signature we calculated does not match the signature you provided. Check your key and signing "
+     "method."},
     {"SlowDown", 503, "Reduce your request rate."},
-    {"UserKeyMustBeSpecified", 400, "The bucket POST must contain the specified field name. If it is specified, check the order of the fields."},
+    {"UserKeyMustBeSpecified", 400,
+     "The bucket POST must contain the specified field name. If it is specified, check the order of the fields."},
     {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 };
 
@@ -96,24 +106,37 @@ std::string_view code_of(const base::Error& error) {
             if (error.subject == Subject::upload) return "NoSuchUpload";
             if (error.subject == Subject::object) return "NoSuchKey";
             return "InternalError";
-        case Code::invalid_argument: return error.subject == Subject::part ? part_code(error.message) : "InvalidArgument";
-        case Code::already_exists: return "BucketAlreadyExists";
-        case Code::precondition_failed: return "PreconditionFailed";
-        case Code::conflict: return error.subject == Subject::bucket ? "BucketNotEmpty" : "ConditionalRequestConflict";
-        case Code::permission_denied: return "AccessDenied";
-        case Code::unsupported: return "NotImplemented";
-        case Code::too_large: return "EntityTooLarge";
-        case Code::quota_exceeded: return "QuotaExceeded";
-        case Code::no_space: return "InsufficientStorage";
-        case Code::disconnected: return "IncompleteBody";
-        case Code::overloaded: return "SlowDown";
+        case Code::invalid_argument:
+            return error.subject == Subject::part ? part_code(error.message) : "InvalidArgument";
+        case Code::already_exists:
+            return "BucketAlreadyExists";
+        case Code::precondition_failed:
+            return "PreconditionFailed";
+        case Code::conflict:
+            return error.subject == Subject::bucket ? "BucketNotEmpty" : "ConditionalRequestConflict";
+        case Code::permission_denied:
+            return "AccessDenied";
+        case Code::unsupported:
+            return "NotImplemented";
+        case Code::too_large:
+            return "EntityTooLarge";
+        case Code::quota_exceeded:
+            return "QuotaExceeded";
+        case Code::no_space:
+            return "InsufficientStorage";
+        case Code::disconnected:
+            return "IncompleteBody";
+        case Code::overloaded:
+            return "SlowDown";
         case Code::timeout:
         case Code::quorum_not_reached:
         case Code::unknown_outcome:
-        case Code::shutting_down: return "ServiceUnavailable";
+        case Code::shutting_down:
+            return "ServiceUnavailable";
         case Code::corrupted:
         case Code::io_failure:
-        case Code::internal: return "InternalError";
+        case Code::internal:
+            return "InternalError";
     }
     return "InternalError";
 }
@@ -133,7 +156,8 @@ S3Error s3_error_of(const base::Error& error) {
     const auto code = code_of(error);
     // What went wrong inside is worth telling; what the client did is better told in S3's own words.
     const bool inside = code == "InternalError" || code == "ServiceUnavailable" || code == "NotImplemented" ||
-                        code == "InsufficientStorage" || code == "QuotaExceeded" || error.subject == base::Subject::part;
+                        code == "InsufficientStorage" || code == "QuotaExceeded" ||
+                        error.subject == base::Subject::part;
     return s3_error(code, inside ? error.message : std::string());
 }
 

@@ -1,13 +1,13 @@
 // S3's errors: code, HTTP status, message, and extra elements of the error document.
 #pragma once
 
+#include "src/base/error.h"
+
 #include <expected>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "src/base/error.h"
 
 namespace larder::s3 {
 

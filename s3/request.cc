@@ -1,10 +1,10 @@
 #include "s3/request.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
+
+#include <algorithm>
+#include <charconv>
 
 namespace larder::s3 {
 
@@ -14,7 +14,8 @@ namespace {
 std::optional<std::string> bucket_of_host(std::string_view host, std::string_view root_domain) {
     if (root_domain.empty()) return std::nullopt;
     host = host.substr(0, host.rfind(':'));
-    if (host.size() <= root_domain.size() + 1 || !base::equal_ignoring_case(host.substr(host.size() - root_domain.size()), root_domain)) {
+    if (host.size() <= root_domain.size() + 1 ||
+        !base::equal_ignoring_case(host.substr(host.size() - root_domain.size()), root_domain)) {
         return std::nullopt;
     }
     const auto label = host.substr(0, host.size() - root_domain.size());
@@ -31,7 +32,8 @@ S3Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::stri
         if (item.empty()) continue;
         const auto equals = item.find('=');
         auto name = base::percent_decode(item.substr(0, equals), true);
-        auto value = equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
+        auto value =
+            equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
         if (!name || !value) return std::unexpected(s3_error("InvalidURI"));
         out.emplace_back(std::move(*name), std::move(*value));
     }
@@ -115,7 +117,8 @@ S3Result<std::optional<std::uint64_t>> number_parameter(const S3Request& request
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (error != std::errc() || end != text->data() + text->size() || value > INT32_MAX) {
-        return std::unexpected(s3_error("InvalidArgument", "Argument " + std::string(name) + " must be an integer between 0 and 2147483647"));
+        return std::unexpected(s3_error(
+            "InvalidArgument", "Argument " + std::string(name) + " must be an integer between 0 and 2147483647"));
     }
     return value;
 }

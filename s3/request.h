@@ -1,21 +1,21 @@
 // One request as the door understands it, made once from the raw target: everything after works on these decoded names.
 #pragma once
 
+#include "s3/error.h"
+#include "src/http/http.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "s3/error.h"
-#include "src/http/http.h"
-
 namespace larder::s3 {
 
 struct S3Request {
     std::string method;
-    std::string bucket;  // empty: the service
-    std::string key;     // empty: the bucket
+    std::string bucket;                                      // empty: the service
+    std::string key;                                         // empty: the bucket
     std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
 
     bool has(std::string_view name) const { return parameter(name).has_value(); }

@@ -1,8 +1,8 @@
 #include "s3/router.h"
 
-#include <algorithm>
-
 #include "s3/ops/ops.h"
+
+#include <algorithm>
 
 namespace larder::s3 {
 
@@ -49,18 +49,43 @@ constexpr Route kRoutes[] = {
     {"DELETE", Level::object, "", "DeleteObject", Right::write, ops::delete_object},
 };
 
-constexpr Route kUploadPartCopy = {"PUT", Level::object, "uploadId", "UploadPartCopy", Right::write, ops::upload_part_copy};
+constexpr Route kUploadPartCopy = {"PUT",        Level::object,        "uploadId", "UploadPartCopy",
+                                   Right::write, ops::upload_part_copy};
 constexpr Route kCopyObject = {"PUT", Level::object, "", "CopyObject", Right::write, ops::copy_object};
-constexpr Route kUnconfigured = {"GET", Level::bucket, "", "GetBucketConfiguration", Right::read, ops::get_unconfigured};
-constexpr Route kDeleteUnconfigured = {"DELETE", Level::bucket, "", "DeleteBucketConfiguration", Right::owner, ops::delete_unconfigured};
+constexpr Route kUnconfigured = {"GET",       Level::bucket,        "", "GetBucketConfiguration",
+                                 Right::read, ops::get_unconfigured};
+constexpr Route kDeleteUnconfigured = {"DELETE",     Level::bucket,           "", "DeleteBucketConfiguration",
+                                       Right::owner, ops::delete_unconfigured};
 constexpr Route kNotOffered = {"", Level::bucket, "", "NotImplemented", Right::none, ops::not_offered};
 
 // Sub-resources of S3 that this door does not serve: asking for one must never be taken for a listing or an object.
 constexpr std::string_view kOtherSubresources[] = {
-    "accelerate", "analytics", "encryption", "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging",
-    "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
-    "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session", "torrent", "website",
-    "metadataTable", "metadataConfiguration",
+    "accelerate",
+    "analytics",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "renameObject",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "session",
+    "torrent",
+    "website",
+    "metadataTable",
+    "metadataConfiguration",
 };
 
 Level level_of(const S3Request& request) {

@@ -19,7 +19,10 @@ struct OperationMetrics {
 
 struct S3Door::Impl {
     Impl(io::Env& e, base::Metrics& m, engine::Engine& n, S3Options o)
-        : env(e), metrics(m), engine(n), options(std::move(o)),
+        : env(e),
+          metrics(m),
+          engine(n),
+          options(std::move(o)),
           in_flight(m.gauge("s3_in_flight_requests", "S3 requests being served.")),
           sent(m.counter("s3_sent_bytes_total", "Body bytes sent to S3 clients.")),
           received(m.counter("s3_received_bytes_total", "Body bytes received from S3 clients.")) {}
@@ -60,10 +63,14 @@ std::string new_request_id(io::Random& random) {
 
 bool has_right(const engine::Rights& rights, Right wanted) {
     switch (wanted) {
-        case Right::none: return true;
-        case Right::read: return rights.read;
-        case Right::write: return rights.write;
-        case Right::owner: return rights.owner;
+        case Right::none:
+            return true;
+        case Right::read:
+            return rights.read;
+        case Right::write:
+            return rights.write;
+        case Right::owner:
+            return rights.owner;
     }
     return false;
 }
@@ -115,7 +122,9 @@ io::Task<Outcome> S3Door::Impl::answer(Call& call, const char*& operation) {
     co_return co_await run(call, **route);
 }
 
-io::Task<Outcome> S3Door::Impl::run(Call& call, const Route& route) { return route.run(call); }
+io::Task<Outcome> S3Door::Impl::run(Call& call, const Route& route) {
+    return route.run(call);
+}
 
 io::Task<void> S3Door::Impl::serve(http::Exchange& exchange) {
     const auto started = env.clock.now();
@@ -132,8 +141,10 @@ io::Task<void> S3Door::Impl::serve(http::Exchange& exchange) {
         const auto resource = exchange.request().target.substr(0, exchange.request().target.find('?'));
         if (exchange.request().method != "HEAD") reply.body = error_xml(error, resource, call.request_id);
         if (error.status >= 500 && error.status != 501) {
-            base::log::warning("an S3 request failed", {{"operation", operation}, {"code", error.code},
-                                                        {"reason", error.message}, {"request", call.request_id}});
+            base::log::warning("an S3 request failed", {{"operation", operation},
+                                                        {"code", error.code},
+                                                        {"reason", error.message},
+                                                        {"request", call.request_id}});
         }
         outcome = std::move(reply);
     }
@@ -158,10 +169,11 @@ void S3Door::Impl::count(const char* operation, int status, base::Instant starte
     if (found == operations.end()) {
         OperationMetrics made;
         for (int c = 1; c < 6; ++c) {
-            made.by_class[static_cast<std::size_t>(c)] =
-                metrics.counter("s3_requests_total", "S3 requests answered.", {{"op", operation}, {"class", std::to_string(c) + "xx"}});
+            made.by_class[static_cast<std::size_t>(c)] = metrics.counter(
+                "s3_requests_total", "S3 requests answered.", {{"op", operation}, {"class", std::to_string(c) + "xx"}});
         }
-        made.seconds = metrics.histogram("s3_request_duration_seconds", "Time to answer an S3 request.", {{"op", operation}});
+        made.seconds =
+            metrics.histogram("s3_request_duration_seconds", "Time to answer an S3 request.", {{"op", operation}});
         found = operations.emplace(operation, made).first;
     }
     found->second.by_class[static_cast<std::size_t>(std::clamp(status / 100, 1, 5))].add();

@@ -2,12 +2,12 @@
 // docs/s3-compatibility.md.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "replication/engine.h"
 #include "src/base/metrics.h"
 #include "src/http/http.h"
+
+#include <memory>
+#include <string>
 
 namespace larder::s3 {
 

@@ -16,8 +16,8 @@ struct Kind {
     std::size_t bytes;
 };
 constexpr Kind kKinds[] = {
-    {ChecksumAlgorithm::crc32, "CRC32", 4},          {ChecksumAlgorithm::crc32c, "CRC32C", 4},
-    {ChecksumAlgorithm::crc64nvme, "CRC64NVME", 8},  {ChecksumAlgorithm::sha1, "SHA1", 20},
+    {ChecksumAlgorithm::crc32, "CRC32", 4},         {ChecksumAlgorithm::crc32c, "CRC32C", 4},
+    {ChecksumAlgorithm::crc64nvme, "CRC64NVME", 8}, {ChecksumAlgorithm::sha1, "SHA1", 20},
     {ChecksumAlgorithm::sha256, "SHA256", 32},
 };
 constexpr std::string_view kHeader = "x-amz-checksum-";
@@ -52,10 +52,17 @@ class Running {
     ChecksumAlgorithm algorithm() const { return algorithm_; }
     void update(std::string_view bytes) {
         switch (algorithm_) {
-            case ChecksumAlgorithm::crc32: crc_ = base::crc32(bytes, static_cast<std::uint32_t>(crc_)); break;
-            case ChecksumAlgorithm::crc32c: crc_ = base::crc32c(bytes, static_cast<std::uint32_t>(crc_)); break;
-            case ChecksumAlgorithm::crc64nvme: crc_ = base::crc64nvme(bytes, crc_); break;
-            default: hasher_->update(bytes);
+            case ChecksumAlgorithm::crc32:
+                crc_ = base::crc32(bytes, static_cast<std::uint32_t>(crc_));
+                break;
+            case ChecksumAlgorithm::crc32c:
+                crc_ = base::crc32c(bytes, static_cast<std::uint32_t>(crc_));
+                break;
+            case ChecksumAlgorithm::crc64nvme:
+                crc_ = base::crc64nvme(bytes, crc_);
+                break;
+            default:
+                hasher_->update(bytes);
         }
     }
     std::string finish() { return hasher_ ? hasher_->finish() : big_endian(crc_, kind_of(algorithm_).bytes); }
@@ -105,7 +112,9 @@ io::Task<void> BodyDigests::update(base::Buffer piece) {
     });
 }
 
-std::string BodyDigests::md5() { return state_->md5 ? state_->md5->finish() : std::string(); }
+std::string BodyDigests::md5() {
+    return state_->md5 ? state_->md5->finish() : std::string();
+}
 
 engine::Checksum BodyDigests::checksum(ChecksumAlgorithm algorithm) {
     for (auto& sum : state_->running) {
@@ -117,8 +126,12 @@ engine::Checksum BodyDigests::checksum(ChecksumAlgorithm algorithm) {
 std::string header_name(ChecksumAlgorithm algorithm) {
     return std::string(kHeader) + base::to_lower(kind_of(algorithm).name);
 }
-std::string xml_name(ChecksumAlgorithm algorithm) { return "Checksum" + std::string(kind_of(algorithm).name); }
-std::string algorithm_name(ChecksumAlgorithm algorithm) { return std::string(kind_of(algorithm).name); }
+std::string xml_name(ChecksumAlgorithm algorithm) {
+    return "Checksum" + std::string(kind_of(algorithm).name);
+}
+std::string algorithm_name(ChecksumAlgorithm algorithm) {
+    return std::string(kind_of(algorithm).name);
+}
 
 std::optional<ChecksumAlgorithm> algorithm_from(std::string_view name) {
     for (const auto& kind : kKinds) {
@@ -133,14 +146,16 @@ std::string checksum_text(const engine::Checksum& checksum, std::size_t parts) {
     return text;
 }
 
-S3Result<engine::Checksum> combine(ChecksumAlgorithm algorithm, bool composite, const std::vector<engine::PartInfo>& parts) {
+S3Result<engine::Checksum> combine(ChecksumAlgorithm algorithm, bool composite,
+                                   const std::vector<engine::PartInfo>& parts) {
     Running whole(algorithm);
     std::uint64_t crc = 0;
     for (const auto& part : parts) {
         const auto is_it = [algorithm](const auto& c) { return c.algorithm == algorithm; };
         const auto sum = std::find_if(part.checksums.begin(), part.checksums.end(), is_it);
         if (sum == part.checksums.end()) {
-            return std::unexpected(s3_error("InvalidRequest", "The upload was created using a checksum, but a part has none."));
+            return std::unexpected(
+                s3_error("InvalidRequest", "The upload was created using a checksum, but a part has none."));
         }
         if (composite) {
             whole.update(sum->value);
@@ -148,7 +163,8 @@ S3Result<engine::Checksum> combine(ChecksumAlgorithm algorithm, bool composite, 
             crc = combine_crc(algorithm, crc, from_big_endian(sum->value), part.size);
         }
     }
-    return engine::Checksum{algorithm, composite, composite ? whole.finish() : big_endian(crc, kind_of(algorithm).bytes)};
+    return engine::Checksum{algorithm, composite,
+                            composite ? whole.finish() : big_endian(crc, kind_of(algorithm).bytes)};
 }
 
 namespace {
@@ -171,16 +187,22 @@ S3Result<ChecksumRequest> checksum_request(const http::RequestHead& head) {
         const auto algorithm = named_by(name);
         if (!algorithm) continue;
         if (request.algorithm) {
-            return std::unexpected(s3_error("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
+            return std::unexpected(
+                s3_error("InvalidRequest",
+                         "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
         }
         request.algorithm = algorithm;
         request.expected_raw = base::base64_decode(base::trim(value));
-        if (!request.expected_raw || request.expected_raw->size() != kind_of(*algorithm).bytes) return invalid_header(name);
+        if (!request.expected_raw || request.expected_raw->size() != kind_of(*algorithm).bytes)
+            return invalid_header(name);
     }
     if (const auto trailer = head.headers.get("x-amz-trailer")) {
         const auto algorithm = named_by(base::trim(*trailer));
-        if (!algorithm) return std::unexpected(s3_error("InvalidRequest", "The value specified in the x-amz-trailer header is not supported"));
-        if (request.algorithm) return std::unexpected(s3_error("InvalidRequest", "Expecting a single x-amz-checksum- header"));
+        if (!algorithm)
+            return std::unexpected(
+                s3_error("InvalidRequest", "The value specified in the x-amz-trailer header is not supported"));
+        if (request.algorithm)
+            return std::unexpected(s3_error("InvalidRequest", "Expecting a single x-amz-checksum- header"));
         request.algorithm = algorithm;
         request.trailer_name = base::to_lower(base::trim(*trailer));
     }
@@ -192,13 +214,15 @@ S3Result<ChecksumRequest> checksum_request(const http::RequestHead& head) {
     }
     if (const auto md5 = head.headers.get("content-md5")) {
         request.content_md5_raw = base::base64_decode(base::trim(*md5));
-        if (!request.content_md5_raw || request.content_md5_raw->size() != 16) return std::unexpected(s3_error("InvalidDigest"));
+        if (!request.content_md5_raw || request.content_md5_raw->size() != 16)
+            return std::unexpected(s3_error("InvalidDigest"));
     }
     return request;
 }
 
-S3Result<void> check_digests(const ChecksumRequest& request, const std::vector<std::pair<std::string, std::string>>& trailers,
-                             std::string_view md5_raw, const std::vector<engine::Checksum>& computed) {
+S3Result<void> check_digests(const ChecksumRequest& request,
+                             const std::vector<std::pair<std::string, std::string>>& trailers, std::string_view md5_raw,
+                             const std::vector<engine::Checksum>& computed) {
     if (request.content_md5_raw && *request.content_md5_raw != md5_raw) return std::unexpected(s3_error("BadDigest"));
     if (!request.algorithm) return {};
     auto expected = request.expected_raw;
@@ -208,14 +232,16 @@ S3Result<void> check_digests(const ChecksumRequest& request, const std::vector<s
         if (found == trailers.end()) return std::unexpected(s3_error("MalformedTrailerError"));
         expected = base::base64_decode(base::trim(found->second));
         if (!expected || expected->size() != kind_of(*request.algorithm).bytes) {
-            return std::unexpected(s3_error("InvalidRequest", "Value for " + request.trailer_name + " trailing header is invalid."));
+            return std::unexpected(
+                s3_error("InvalidRequest", "Value for " + request.trailer_name + " trailing header is invalid."));
         }
     }
     if (!expected) return {};
     for (const auto& sum : computed) {
         if (sum.algorithm == *request.algorithm && sum.value == *expected) return {};
     }
-    return std::unexpected(s3_error("BadDigest", "The " + algorithm_name(*request.algorithm) + " you specified did not match the calculated checksum."));
+    return std::unexpected(s3_error("BadDigest", "The " + algorithm_name(*request.algorithm) +
+                                                     " you specified did not match the calculated checksum."));
 }
 
 }  // namespace larder::s3

@@ -1,14 +1,14 @@
 // Checksums that clients ask for or give: CRC32, CRC32C, CRC64NVME, SHA1, SHA256, and Content-MD5.
 #pragma once
 
+#include "replication/engine.h"
+#include "s3/error.h"
+#include "src/http/http.h"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "replication/engine.h"
-#include "s3/error.h"
-#include "src/http/http.h"
 
 namespace larder::s3 {
 
@@ -39,8 +39,9 @@ class BodyDigests {
 };
 
 // Compares what was computed with what the headers and trailers said: BadDigest, InvalidRequest.
-S3Result<void> check_digests(const ChecksumRequest& request, const std::vector<std::pair<std::string, std::string>>& trailers,
-                             std::string_view md5_raw, const std::vector<engine::Checksum>& computed);
+S3Result<void> check_digests(const ChecksumRequest& request,
+                             const std::vector<std::pair<std::string, std::string>>& trailers, std::string_view md5_raw,
+                             const std::vector<engine::Checksum>& computed);
 
 std::string header_name(engine::ChecksumAlgorithm algorithm);     // "x-amz-checksum-crc32"
 std::string xml_name(engine::ChecksumAlgorithm algorithm);        // "ChecksumCRC32"

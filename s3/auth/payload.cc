@@ -1,9 +1,9 @@
 #include "s3/auth/payload.h"
 
-#include <charconv>
-
 #include "src/base/encoding.h"
 #include "src/base/hash.h"
+
+#include <charconv>
 
 namespace larder::s3 {
 
@@ -19,7 +19,9 @@ std::unexpected<S3Error> refuse(std::string_view code, std::string message = {})
     return std::unexpected(s3_error(code, std::move(message)));
 }
 
-std::string_view chars(std::span<const std::byte> bytes) { return base::as_chars(bytes); }
+std::string_view chars(std::span<const std::byte> bytes) {
+    return base::as_chars(bytes);
+}
 
 // Feeds a hash, large pieces on the pool: the caller waits, so the bytes stay.
 io::Task<void> feed(io::Env& env, std::shared_ptr<base::Hasher> hasher, std::span<const std::byte> bytes) {
@@ -69,7 +71,8 @@ class PlainPayload final : public PayloadReader {
     std::vector<std::pair<std::string, std::string>> trailers_;
 };
 
-// aws-chunked: size lines, chunks, a last empty chunk, trailers. Signed chunks form a chain from the request's signature.
+// aws-chunked: size lines, chunks, a last empty chunk, trailers. Signed chunks form a chain from the request's
+// signature.
 class ChunkedPayload final : public PayloadReader {
  public:
     ChunkedPayload(io::Env& env, http::Exchange& exchange, const Authenticated& auth, std::uint64_t length)
@@ -143,8 +146,10 @@ class ChunkedPayload final : public PayloadReader {
         auto text = co_await line();
         if (!text) co_return std::unexpected(text.error());
         const auto head = parse_chunk_head(*text);
-        if (!head || (is_signed() && head->signature.empty())) co_return refuse("IncompleteBody", "A chunk header is malformed.");
-        if (head->size > length_ - total_) co_return refuse("IncompleteBody", "The chunks hold more than x-amz-decoded-content-length.");
+        if (!head || (is_signed() && head->signature.empty()))
+            co_return refuse("IncompleteBody", "A chunk header is malformed.");
+        if (head->size > length_ - total_)
+            co_return refuse("IncompleteBody", "The chunks hold more than x-amz-decoded-content-length.");
         if (short_chunk_ && head->size > 0 && is_signed()) co_return refuse("InvalidChunkSizeError");
         short_chunk_ = head->size < kChunkBytesMin;
         signature_ = head->signature;
@@ -165,8 +170,8 @@ class ChunkedPayload final : public PayloadReader {
 
     S3Result<void> check_chunk() {
         if (!is_signed()) return {};
-        const auto to_sign = "AWS4-HMAC-SHA256-PAYLOAD\n" + auth_.amz_date + "\n" + auth_.scope + "\n" + previous_ + "\n" +
-                             std::string(kEmptyHash) + "\n" + base::hex_encode(chunk_hash_->finish());
+        const auto to_sign = "AWS4-HMAC-SHA256-PAYLOAD\n" + auth_.amz_date + "\n" + auth_.scope + "\n" + previous_ +
+                             "\n" + std::string(kEmptyHash) + "\n" + base::hex_encode(chunk_hash_->finish());
         previous_ = base::hex_encode(base::hmac_sha256(auth_.signing_key, to_sign));
         if (base::equal_constant_time(previous_, signature_)) return {};
         return refuse("SignatureDoesNotMatch");
@@ -184,7 +189,8 @@ class ChunkedPayload final : public PayloadReader {
             if (!*text || (*text)->empty()) break;
             bytes += (*text)->size();
             const auto colon = (*text)->find(':');
-            if (!has_trailer() || bytes > kTrailerMax || colon == std::string::npos) co_return refuse("MalformedTrailerError");
+            if (!has_trailer() || bytes > kTrailerMax || colon == std::string::npos)
+                co_return refuse("MalformedTrailerError");
             auto name = base::to_lower(base::trim((*text)->substr(0, colon)));
             std::string value(base::trim(std::string_view(**text).substr(colon + 1)));
             if (name == "x-amz-trailer-signature") {
@@ -196,8 +202,8 @@ class ChunkedPayload final : public PayloadReader {
         }
         ended_ = true;
         if (auth_.mode != PayloadMode::streaming_signed_trailer) co_return S3Result<void>();
-        const auto to_sign = "AWS4-HMAC-SHA256-TRAILER\n" + auth_.amz_date + "\n" + auth_.scope + "\n" + previous_ + "\n" +
-                             base::sha256(signed_text).hex();
+        const auto to_sign = "AWS4-HMAC-SHA256-TRAILER\n" + auth_.amz_date + "\n" + auth_.scope + "\n" + previous_ +
+                             "\n" + base::sha256(signed_text).hex();
         const auto expected = base::hex_encode(base::hmac_sha256(auth_.signing_key, to_sign));
         if (base::equal_constant_time(expected, trailer_signature)) co_return S3Result<void>();
         co_return refuse("SignatureDoesNotMatch");
@@ -263,11 +269,14 @@ std::optional<ChunkHead> parse_chunk_head(std::string_view line) {
     return head;
 }
 
-S3Result<std::unique_ptr<PayloadReader>> make_payload(io::Env& env, http::Exchange& exchange, const Authenticated& auth) {
+S3Result<std::unique_ptr<PayloadReader>> make_payload(io::Env& env, http::Exchange& exchange,
+                                                      const Authenticated& auth) {
     const auto& head = exchange.request();
     switch (auth.mode) {
-        case PayloadMode::signed_hash: return std::make_unique<PlainPayload>(env, exchange, auth.payload_hash);
-        case PayloadMode::unsigned_payload: return std::make_unique<PlainPayload>(env, exchange, std::nullopt);
+        case PayloadMode::signed_hash:
+            return std::make_unique<PlainPayload>(env, exchange, auth.payload_hash);
+        case PayloadMode::unsigned_payload:
+            return std::make_unique<PlainPayload>(env, exchange, std::nullopt);
         case PayloadMode::streaming_signed:
         case PayloadMode::streaming_signed_trailer:
         case PayloadMode::streaming_unsigned_trailer: {

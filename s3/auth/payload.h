@@ -1,14 +1,15 @@
-// The body of a request as the client meant it: framing removed, hashes and signatures verified. The only way to read one.
+// The body of a request as the client meant it: framing removed, hashes and signatures verified. The only way to read
+// one.
 #pragma once
+
+#include "s3/auth/sigv4.h"
+#include "src/io/env.h"
 
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "s3/auth/sigv4.h"
-#include "src/io/env.h"
 
 namespace larder::s3 {
 
@@ -27,7 +28,8 @@ class PayloadReader {
 };
 
 // MissingContentLength when a streamed payload does not tell its decoded length.
-S3Result<std::unique_ptr<PayloadReader>> make_payload(io::Env& env, http::Exchange& exchange, const Authenticated& auth);
+S3Result<std::unique_ptr<PayloadReader>> make_payload(io::Env& env, http::Exchange& exchange,
+                                                      const Authenticated& auth);
 
 // The header line of one aws-chunk: "400;chunk-signature=…" or "400". Pure, for tests and fuzzing.
 struct ChunkHead {

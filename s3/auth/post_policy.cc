@@ -1,9 +1,9 @@
 #include "s3/auth/post_policy.h"
 
-#include <boost/json.hpp>
-
 #include "src/base/encoding.h"
 #include "src/base/hash.h"
+
+#include <boost/json.hpp>
 
 namespace larder::s3 {
 
@@ -42,7 +42,9 @@ std::optional<Disposition> parse_disposition(std::string_view value) {
     const auto parameter = [value](std::string_view name) -> std::optional<std::string> {
         for (std::size_t at = value.find(';'); at != std::string_view::npos; at = value.find(';', at + 1)) {
             const auto item = base::trim(value.substr(at + 1));
-            if (item.size() <= name.size() || !base::equal_ignoring_case(item.substr(0, name.size()), name) || item[name.size()] != '=') continue;
+            if (item.size() <= name.size() || !base::equal_ignoring_case(item.substr(0, name.size()), name) ||
+                item[name.size()] != '=')
+                continue;
             auto text = item.substr(name.size() + 1);
             if (!text.starts_with('"')) return std::string(base::trim(text.substr(0, text.find(';'))));
             text.remove_prefix(1);
@@ -91,7 +93,8 @@ io::Task<S3Result<PostForm>> FormReader::read_fields() {
         auto line_end = co_await read_until("\r\n", kFieldMax);
         if (!line_end) co_return std::unexpected(line_end.error());
         // The closing boundary before any file.
-        if (line_end->starts_with("--")) co_return refuse("InvalidArgument", "POST requires exactly one file upload per request.");
+        if (line_end->starts_with("--"))
+            co_return refuse("InvalidArgument", "POST requires exactly one file upload per request.");
         std::optional<Disposition> disposition;
         std::string content_type;
         while (true) {
@@ -101,7 +104,8 @@ io::Task<S3Result<PostForm>> FormReader::read_fields() {
             const auto colon = header->find(':');
             if (colon == std::string::npos) co_return refuse("MalformedPOSTRequest");
             const std::string_view value = std::string_view(*header).substr(colon + 1);
-            if (base::equal_ignoring_case(header->substr(0, colon), "content-disposition")) disposition = parse_disposition(value);
+            if (base::equal_ignoring_case(header->substr(0, colon), "content-disposition"))
+                disposition = parse_disposition(value);
         }
         if (!disposition) co_return refuse("MalformedPOSTRequest");
         if (base::equal_ignoring_case(disposition->name, "file")) {
@@ -122,7 +126,7 @@ io::Task<S3Result<std::size_t>> FormReader::read_file(std::span<std::byte> out) 
     while (done < out.size() && !file_ended_) {
         const auto at = pending_.find(mark);
         // Without a boundary in sight, all but what could be its beginning is content.
-        const auto content = at != std::string::npos        ? at
+        const auto content = at != std::string::npos          ? at
                              : pending_.size() >= mark.size() ? pending_.size() - mark.size() + 1
                                                               : 0;
         if (content == 0 && at == std::string::npos) {
@@ -154,7 +158,8 @@ S3Result<json::object> decode_policy(const PostForm& form) {
 
 S3Result<void> check_expiry(const json::object& policy, const AuthOptions& options) {
     const auto* expiration = policy.if_contains("expiration");
-    if (expiration == nullptr || !expiration->is_string()) return refuse("InvalidPolicyDocument", "Invalid Policy: Policy missing expiration.");
+    if (expiration == nullptr || !expiration->is_string())
+        return refuse("InvalidPolicyDocument", "Invalid Policy: Policy missing expiration.");
     const auto when = base::parse_iso8601(std::string_view(expiration->get_string()));
     if (!when) return refuse("InvalidPolicyDocument", "Invalid Policy: Invalid 'expiration' value");
     if (*when <= options.now) return refuse("AccessDenied", "Invalid according to Policy: Policy expired.");
@@ -164,7 +169,8 @@ S3Result<void> check_expiry(const json::object& policy, const AuthOptions& optio
 // The values that conditions speak of.
 class Subject {
  public:
-    Subject(const PostForm& form, std::string_view bucket, std::string_view key) : form_(form), bucket_(bucket), key_(key) {}
+    Subject(const PostForm& form, std::string_view bucket, std::string_view key)
+        : form_(form), bucket_(bucket), key_(key) {}
     std::string value_of(std::string_view name) const {
         if (name == "bucket") return std::string(bucket_);
         if (name == "key") return std::string(key_);
@@ -182,7 +188,8 @@ S3Result<void> unmet(std::string_view condition) {
 }
 
 // One condition; notes the field it covers.
-S3Result<void> check_condition(const json::value& condition, const Subject& subject, std::vector<std::string>& covered) {
+S3Result<void> check_condition(const json::value& condition, const Subject& subject,
+                               std::vector<std::string>& covered) {
     if (condition.is_object()) {
         for (const auto& [name, value] : condition.get_object()) {
             if (!value.is_string()) return refuse("InvalidPolicyDocument", "Invalid Policy: Invalid Simple-Condition");
@@ -205,7 +212,8 @@ S3Result<void> check_condition(const json::value& condition, const Subject& subj
     const std::string_view wanted = parts[2].get_string();
     if (operation == "eq" && value != wanted) return unmet(covered.back());
     if (operation == "starts-with" && !value.starts_with(wanted)) return unmet(covered.back());
-    if (operation != "eq" && operation != "starts-with") return refuse("InvalidPolicyDocument", "Invalid Policy: unknown operation");
+    if (operation != "eq" && operation != "starts-with")
+        return refuse("InvalidPolicyDocument", "Invalid Policy: unknown operation");
     return {};
 }
 
@@ -218,11 +226,15 @@ bool is_exempt(std::string_view name) {
 
 S3Result<void> check_conditions(const json::object& policy, const PostForm& form, const Subject& subject) {
     const auto* conditions = policy.if_contains("conditions");
-    if (conditions == nullptr || !conditions->is_array()) return refuse("InvalidPolicyDocument", "Invalid Policy: Policy missing conditions.");
+    if (conditions == nullptr || !conditions->is_array())
+        return refuse("InvalidPolicyDocument", "Invalid Policy: Policy missing conditions.");
     std::vector<std::string> covered;
     for (const auto& condition : conditions->get_array()) TRY_VOID(check_condition(condition, subject, covered));
-    const auto is_covered = [&covered](std::string_view name) { return std::find(covered.begin(), covered.end(), name) != covered.end(); };
-    if (!is_covered("bucket")) return refuse("AccessDenied", "Invalid according to Policy: Policy missing a condition on bucket");
+    const auto is_covered = [&covered](std::string_view name) {
+        return std::find(covered.begin(), covered.end(), name) != covered.end();
+    };
+    if (!is_covered("bucket"))
+        return refuse("AccessDenied", "Invalid according to Policy: Policy missing a condition on bucket");
     for (const auto& [name, value] : form.fields) {
         if (is_exempt(name) || is_covered(name)) continue;
         return refuse("AccessDenied", "Invalid according to Policy: Extra input fields: " + name);
@@ -242,10 +254,14 @@ S3Result<Authenticated> check_policy(const PostForm& form, std::string_view buck
     const auto credential = field(form, "x-amz-credential");
     const auto signature = field(form, "x-amz-signature");
     if (field(form, "awsaccesskeyid") && !credential) {
-        return refuse("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
+        return refuse("InvalidRequest",
+                      "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
     }
-    if (!credential || !signature) return refuse("InvalidArgument", "Bucket POST must contain fields named 'x-amz-credential' and 'x-amz-signature'.");
-    const auto given = parse_authorization("AWS4-HMAC-SHA256 Credential=" + *credential + ",SignedHeaders=host,Signature=" + *signature);
+    if (!credential || !signature)
+        return refuse("InvalidArgument",
+                      "Bucket POST must contain fields named 'x-amz-credential' and 'x-amz-signature'.");
+    const auto given = parse_authorization("AWS4-HMAC-SHA256 Credential=" + *credential +
+                                           ",SignedHeaders=host,Signature=" + *signature);
     if (!given || given->service != "s3") return refuse("InvalidArgument", "The credential is malformed.");
     const auto secret = secrets(given->key_id);
     if (!secret) return refuse("InvalidAccessKeyId");
@@ -267,7 +283,8 @@ std::optional<LengthRange> policy_length_range(const PostForm& form) {
     for (const auto& condition : conditions->get_array()) {
         if (!condition.is_array() || condition.get_array().size() != 3) continue;
         const auto& parts = condition.get_array();
-        if (!parts[0].is_string() || base::to_lower(std::string_view(parts[0].get_string())) != "content-length-range") continue;
+        if (!parts[0].is_string() || base::to_lower(std::string_view(parts[0].get_string())) != "content-length-range")
+            continue;
         boost::system::error_code bad_least;
         boost::system::error_code bad_most;
         const auto least = parts[1].to_number<std::int64_t>(bad_least);

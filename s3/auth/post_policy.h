@@ -2,9 +2,9 @@
 // "Authenticating requests in browser-based uploads using POST").
 #pragma once
 
-#include <span>
-
 #include "s3/auth/sigv4.h"
+
+#include <span>
 
 namespace larder::s3 {
 
@@ -33,8 +33,8 @@ class FormReader {
     bool file_ended_ = false;
 };
 
-// Signature, expiry and every condition. AccessDenied, InvalidPolicyDocument, SignatureDoesNotMatch, InvalidAccessKeyId. A
-// form without a policy is anonymous.
+// Signature, expiry and every condition. AccessDenied, InvalidPolicyDocument, SignatureDoesNotMatch,
+// InvalidAccessKeyId. A form without a policy is anonymous.
 S3Result<Authenticated> check_policy(const PostForm& form, std::string_view bucket, std::string_view key,
                                      const SecretLookup& secrets, const AuthOptions& options);
 

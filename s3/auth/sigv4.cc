@@ -1,11 +1,11 @@
 #include "s3/auth/sigv4.h"
 
+#include "src/base/encoding.h"
+#include "src/base/hash.h"
+
 #include <algorithm>
 #include <charconv>
 #include <map>
-
-#include "src/base/encoding.h"
-#include "src/base/hash.h"
 
 namespace larder::s3 {
 
@@ -39,7 +39,8 @@ Query split_query(std::string_view target) {
         rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
         if (item.empty()) continue;
         const auto equals = item.find('=');
-        out.emplace_back(item.substr(0, equals), equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1));
+        out.emplace_back(item.substr(0, equals),
+                         equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1));
     }
     return out;
 }
@@ -101,13 +102,16 @@ std::string joined(const std::vector<std::string>& names) {
     return out;
 }
 
-std::string_view raw_path(std::string_view target) { return target.substr(0, target.find('?')); }
+std::string_view raw_path(std::string_view target) {
+    return target.substr(0, target.find('?'));
+}
 
 // host and every x-amz-* header must be signed: an unsigned one could be another's addition.
 S3Result<void> check_signed_headers(const http::RequestHead& head, const Credentials& credentials) {
     const auto& names = credentials.authorization.signed_headers;
     const auto is_signed = [&names](std::string_view name) {
-        return std::any_of(names.begin(), names.end(), [&](const auto& n) { return base::equal_ignoring_case(n, name); });
+        return std::any_of(names.begin(), names.end(),
+                           [&](const auto& n) { return base::equal_ignoring_case(n, name); });
     };
     std::string missing = is_signed("host") ? "" : "host";
     for (const auto& [name, value] : head.headers.fields()) {
@@ -127,7 +131,8 @@ S3Result<void> check_scope(const Credentials& credentials, const AuthOptions& op
     const auto& given = credentials.authorization;
     const auto code = credentials.presigned ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed";
     if (given.service != "s3") return refuse(code, "This endpoint belongs to \"s3\".");
-    if (!credentials.amz_date.starts_with(given.date)) return refuse(code, "The date in the credential scope does not match the request's.");
+    if (!credentials.amz_date.starts_with(given.date))
+        return refuse(code, "The date in the credential scope does not match the request's.");
     if (given.region == options.region || given.region == "us-east-1") return {};
     auto error = s3_error(code, "The region '" + given.region + "' is wrong; expecting '" + options.region + "'");
     error.extra.emplace_back("Region", options.region);
@@ -150,7 +155,8 @@ S3Result<void> check_time(const Credentials& credentials, const Query& query, co
     std::int64_t seconds = 0;
     const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     if (bad != std::errc() || end != text.data() + text.size() || seconds < 1 || seconds > 604800) {
-        return refuse("AuthorizationQueryParametersError", "X-Amz-Expires must be a number of seconds from 1 to 604800");
+        return refuse("AuthorizationQueryParametersError",
+                      "X-Amz-Expires must be a number of seconds from 1 to 604800");
     }
     if (age < -kSkewMs) return refuse("AccessDenied", "Request is not valid yet");
     if (age <= seconds * 1000) return {};
@@ -178,7 +184,10 @@ S3Result<std::string> take_payload_mode(const http::RequestHead& head, const Que
     }
     const auto raw = base::hex_decode(text);
     out.payload_hash = raw ? base::Hash256::from(*raw) : std::nullopt;
-    if (!out.payload_hash) return refuse("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid sha256 value.");
+    if (!out.payload_hash)
+        return refuse("InvalidArgument",
+                      "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid "
+                      "sha256 value.");
     out.mode = PayloadMode::signed_hash;
     return text;
 }
@@ -186,7 +195,8 @@ S3Result<std::string> take_payload_mode(const http::RequestHead& head, const Que
 S3Result<Credentials> header_credentials(const http::RequestHead& head, std::string_view header) {
     Credentials out;
     if (header.starts_with("AWS ")) {
-        return refuse("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
+        return refuse("InvalidRequest",
+                      "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
     }
     auto parsed = parse_authorization(header);
     if (!parsed) return refuse("AuthorizationHeaderMalformed");
@@ -198,28 +208,32 @@ S3Result<Credentials> header_credentials(const http::RequestHead& head, std::str
         if (time) out.amz_date = base::format_basic(*time);
         if (!time) out.amz_date = *plain;
     }
-    if (!base::parse_basic(out.amz_date)) return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
+    if (!base::parse_basic(out.amz_date))
+        return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
     return out;
 }
 
 S3Result<Credentials> query_credentials(const Query& query) {
     const auto malformed = [] {
-        return refuse("AuthorizationQueryParametersError",
-                      "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
-                      "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
+        return refuse(
+            "AuthorizationQueryParametersError",
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
     };
     Credentials out;
     out.presigned = true;
     std::map<std::string, std::string> values;
-    for (const char* name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires"}) {
+    for (const char* name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date",
+                             "X-Amz-SignedHeaders", "X-Amz-Expires"}) {
         auto value = query_value(query, name);
         if (!value) return malformed();
         values[name] = std::move(*value);
     }
     if (values["X-Amz-Algorithm"] != kAlgorithm) return malformed();
     out.amz_date = values["X-Amz-Date"];
-    auto parsed = parse_authorization(std::string(kAlgorithm) + " Credential=" + values["X-Amz-Credential"] + ",SignedHeaders=" +
-                                      values["X-Amz-SignedHeaders"] + ",Signature=" + values["X-Amz-Signature"]);
+    auto parsed = parse_authorization(std::string(kAlgorithm) + " Credential=" + values["X-Amz-Credential"] +
+                                      ",SignedHeaders=" + values["X-Amz-SignedHeaders"] +
+                                      ",Signature=" + values["X-Amz-Signature"]);
     if (!parsed) return malformed();
     out.authorization = std::move(*parsed);
     return out;
@@ -235,9 +249,10 @@ Signing sign(const http::RequestHead& head, const Credentials& credentials, cons
              const std::string& query, const std::string& payload, const std::string& key) {
     Signing out;
     const auto& names = credentials.authorization.signed_headers;
-    out.canonical = head.method + "\n" + path + "\n" + query + "\n" + canonical_headers(head, names) + "\n" + joined(names) + "\n" + payload;
-    out.to_sign = std::string(kAlgorithm) + "\n" + credentials.amz_date + "\n" + credentials.authorization.scope() + "\n" +
-                  base::sha256(out.canonical).hex();
+    out.canonical = head.method + "\n" + path + "\n" + query + "\n" + canonical_headers(head, names) + "\n" +
+                    joined(names) + "\n" + payload;
+    out.to_sign = std::string(kAlgorithm) + "\n" + credentials.amz_date + "\n" + credentials.authorization.scope() +
+                  "\n" + base::sha256(out.canonical).hex();
     out.signature = base::hex_encode(base::hmac_sha256(key, out.to_sign));
     return out;
 }
@@ -273,9 +288,11 @@ std::optional<Authorization> parse_authorization(std::string_view header) {
         const auto item = base::trim(rest.substr(0, comma));
         rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
         const auto equals = item.find('=');
-        if (equals == std::string_view::npos || !parts.emplace(item.substr(0, equals), item.substr(equals + 1)).second) return std::nullopt;
+        if (equals == std::string_view::npos || !parts.emplace(item.substr(0, equals), item.substr(equals + 1)).second)
+            return std::nullopt;
     }
-    if (!parts.contains("Credential") || !parts.contains("SignedHeaders") || !parts.contains("Signature")) return std::nullopt;
+    if (!parts.contains("Credential") || !parts.contains("SignedHeaders") || !parts.contains("Signature"))
+        return std::nullopt;
     Authorization out;
     out.signature = parts["Signature"];
     // The key id may itself hold slashes; the scope is the last four fields.
@@ -298,12 +315,15 @@ std::optional<Authorization> parse_authorization(std::string_view header) {
         out.signed_headers.push_back(base::to_lower(names.substr(0, end)));
         names = end == std::string_view::npos ? std::string_view() : names.substr(end + 1);
     }
-    if (out.signed_headers.empty() || !std::is_sorted(out.signed_headers.begin(), out.signed_headers.end())) return std::nullopt;
-    if (std::adjacent_find(out.signed_headers.begin(), out.signed_headers.end()) != out.signed_headers.end()) return std::nullopt;
+    if (out.signed_headers.empty() || !std::is_sorted(out.signed_headers.begin(), out.signed_headers.end()))
+        return std::nullopt;
+    if (std::adjacent_find(out.signed_headers.begin(), out.signed_headers.end()) != out.signed_headers.end())
+        return std::nullopt;
     return out;
 }
 
-std::string signing_key(std::string_view key_id, std::string_view secret, std::string_view date, std::string_view region) {
+std::string signing_key(std::string_view key_id, std::string_view secret, std::string_view date,
+                        std::string_view region) {
     // Four hashes that stay the same for a day. The secret is part of the name, so that a changed one misses.
     thread_local std::map<std::string, std::string> cache;
     std::string name;
@@ -311,15 +331,19 @@ std::string signing_key(std::string_view key_id, std::string_view secret, std::s
     if (const auto found = cache.find(name); found != cache.end()) return found->second;
     if (cache.size() >= kKeysKept) cache.clear();
     auto key = base::hmac_sha256("AWS4" + std::string(secret), date);
-    for (const auto part : {region, std::string_view("s3"), std::string_view("aws4_request")}) key = base::hmac_sha256(key, part);
+    for (const auto part : {region, std::string_view("s3"), std::string_view("aws4_request")})
+        key = base::hmac_sha256(key, part);
     return cache[name] = key;
 }
 
-S3Result<Authenticated> authenticate(const http::RequestHead& head, const SecretLookup& secrets, const AuthOptions& options) {
+S3Result<Authenticated> authenticate(const http::RequestHead& head, const SecretLookup& secrets,
+                                     const AuthOptions& options) {
     const auto query = split_query(head.target);
-    const bool in_query = query_value(query, "X-Amz-Algorithm").has_value() || query_value(query, "X-Amz-Credential").has_value();
+    const bool in_query =
+        query_value(query, "X-Amz-Algorithm").has_value() || query_value(query, "X-Amz-Credential").has_value();
     if (query_value(query, "AWSAccessKeyId")) {
-        return refuse("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
+        return refuse("InvalidRequest",
+                      "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
     }
     const auto header = head.headers.get("authorization");
     Authenticated out;
@@ -327,13 +351,15 @@ S3Result<Authenticated> authenticate(const http::RequestHead& head, const Secret
         out.anonymous = true;
         return out;
     }
-    if (head.headers.all("authorization").size() > 1) return refuse("InvalidArgument", "Only one auth mechanism allowed");
+    if (head.headers.all("authorization").size() > 1)
+        return refuse("InvalidArgument", "Only one auth mechanism allowed");
     TRY(const auto credentials, in_query ? query_credentials(query) : header_credentials(head, *header));
     out.presigned = credentials.presigned;
     TRY_VOID(check_scope(credentials, options));
     TRY_VOID(check_time(credentials, query, options));
     TRY_VOID(check_signed_headers(head, credentials));
-    if (head.headers.has("x-amz-security-token") || query_value(query, "X-Amz-Security-Token")) return refuse("InvalidToken");
+    if (head.headers.has("x-amz-security-token") || query_value(query, "X-Amz-Security-Token"))
+        return refuse("InvalidToken");
     TRY(const auto payload, take_payload_mode(head, query, out));
     if (out.presigned && out.mode != PayloadMode::unsigned_payload && out.mode != PayloadMode::signed_hash) {
         return refuse("InvalidRequest", "Streamed payloads cannot be used with presigned requests");

@@ -1,20 +1,20 @@
-// Who asks: AWS Signature Version 4 by header and by presigned query (AWS "Authenticating Requests"). This is the one place
-// where a signature is judged; every operation and every body reader builds on what it returns.
+// Who asks: AWS Signature Version 4 by header and by presigned query (AWS "Authenticating Requests"). This is the one
+// place where a signature is judged; every operation and every body reader builds on what it returns.
 #pragma once
-
-#include <functional>
-#include <optional>
-#include <string>
 
 #include "s3/error.h"
 #include "src/base/id.h"
 #include "src/base/time.h"
 #include "src/http/http.h"
 
+#include <functional>
+#include <optional>
+#include <string>
+
 namespace larder::s3 {
 
 enum class PayloadMode {
-    signed_hash,                // x-amz-content-sha256 is the SHA-256 of the body
+    signed_hash,  // x-amz-content-sha256 is the SHA-256 of the body
     unsigned_payload,
     streaming_signed,           // signed chunks
     streaming_signed_trailer,   // signed chunks and a signed trailer
@@ -43,13 +43,17 @@ struct AuthOptions {
 using SecretLookup = std::function<std::optional<std::string>(std::string_view key_id)>;
 
 // AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch (with what was signed here), RequestTimeTooSkewed,
-// AuthorizationHeaderMalformed (with the region to use), AuthorizationQueryParametersError, InvalidRequest, InvalidArgument.
-S3Result<Authenticated> authenticate(const http::RequestHead& head, const SecretLookup& secrets, const AuthOptions& options);
+// AuthorizationHeaderMalformed (with the region to use), AuthorizationQueryParametersError, InvalidRequest,
+// InvalidArgument.
+S3Result<Authenticated> authenticate(const http::RequestHead& head, const SecretLookup& secrets,
+                                     const AuthOptions& options);
 
 // HMAC chain of date, region and service; kept for the last keys used. 32 raw bytes.
-std::string signing_key(std::string_view key_id, std::string_view secret, std::string_view date, std::string_view region);
+std::string signing_key(std::string_view key_id, std::string_view secret, std::string_view date,
+                        std::string_view region);
 
-// "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…" in its parts, for tests and fuzzing. Malformed: nullopt.
+// "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…" in its parts, for tests and fuzzing. Malformed:
+// nullopt.
 struct Authorization {
     std::string key_id, date, region, service, signature;
     std::vector<std::string> signed_headers;

@@ -15,7 +15,10 @@ constexpr std::size_t kBlock = base::limits::kBlockBytes;
 class Pipeline {
  public:
     Pipeline(Call& call, engine::ObjectWriter& writer, std::vector<engine::ChecksumAlgorithm> algorithms)
-        : writer_(writer), algorithms_(algorithms), digests_(call.env, std::move(algorithms)), hashing_(call.env.executor) {}
+        : writer_(writer),
+          algorithms_(algorithms),
+          digests_(call.env, std::move(algorithms)),
+          hashing_(call.env.executor) {}
 
     io::Task<S3Result<void>> take(Buffer piece, std::optional<base::Hash256> sha256) {
         size_ += piece.size();

@@ -66,7 +66,8 @@ io::Task<Outcome> create_bucket(Call& call) {
     if (!document->empty()) {
         auto location = parse_create_bucket(*document);
         if (!location) co_return std::unexpected(location.error());
-        if (!location->empty() && *location != call.options.region && *location != "us-east-1" && *location != "default") {
+        if (!location->empty() && *location != call.options.region && *location != "us-east-1" &&
+            *location != "default") {
             co_return refuse("InvalidLocationConstraint");
         }
     }
@@ -121,7 +122,8 @@ io::Task<Outcome> put_bucket_versioning(Call& call) {
 
 io::Task<Outcome> not_offered(Call& call) {
     std::string name = call.request.query.empty() ? call.request.method : call.request.query.front().first;
-    auto error = s3_error("NotImplemented", "The operation \"" + call.request.method + " ?" + name + "\" is not implemented");
+    auto error =
+        s3_error("NotImplemented", "The operation \"" + call.request.method + " ?" + name + "\" is not implemented");
     co_return std::unexpected(std::move(error));
 }
 
@@ -187,7 +189,8 @@ io::Task<Outcome> put_acl(Call& call) {
     auto document = co_await read_document(call, kDocumentMax);
     if (!document) co_return std::unexpected(document.error());
     if (acl && *acl == "private" && document->empty()) co_return Reply{};
-    co_return refuse("NotImplemented", "Access control lists other than \"private\" are not implemented; give keys rights instead");
+    co_return refuse("NotImplemented",
+                     "Access control lists other than \"private\" are not implemented; give keys rights instead");
 }
 
 }  // namespace larder::s3::ops

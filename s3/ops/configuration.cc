@@ -49,7 +49,9 @@ std::string tagging_xml(const engine::NamedValues& tags) {
 
 }  // namespace
 
-io::Task<Outcome> get_cors(Call& call) { co_return show_setting(call, "cors", "NoSuchCORSConfiguration"); }
+io::Task<Outcome> get_cors(Call& call) {
+    co_return show_setting(call, "cors", "NoSuchCORSConfiguration");
+}
 
 io::Task<Outcome> put_cors(Call& call) {
     auto document = co_await read_document(call, kDocumentMax);
@@ -59,9 +61,13 @@ io::Task<Outcome> put_cors(Call& call) {
     co_return co_await store_setting(call, "cors", cors_xml(*rules));
 }
 
-io::Task<Outcome> delete_cors(Call& call) { return store_setting(call, "cors", std::nullopt); }
+io::Task<Outcome> delete_cors(Call& call) {
+    return store_setting(call, "cors", std::nullopt);
+}
 
-io::Task<Outcome> get_bucket_tagging(Call& call) { co_return show_setting(call, "tagging", "NoSuchTagSet"); }
+io::Task<Outcome> get_bucket_tagging(Call& call) {
+    co_return show_setting(call, "tagging", "NoSuchTagSet");
+}
 
 io::Task<Outcome> put_bucket_tagging(Call& call) {
     auto document = co_await read_document(call, kDocumentMax);
@@ -73,7 +79,9 @@ io::Task<Outcome> put_bucket_tagging(Call& call) {
     co_return stored;
 }
 
-io::Task<Outcome> delete_bucket_tagging(Call& call) { return store_setting(call, "tagging", std::nullopt); }
+io::Task<Outcome> delete_bucket_tagging(Call& call) {
+    return store_setting(call, "tagging", std::nullopt);
+}
 
 io::Task<Outcome> get_object_tagging(Call& call) {
     S3_TRY(const auto info, co_await call.engine.head_object(call.bucket->id, call.request.key));

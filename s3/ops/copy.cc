@@ -1,5 +1,5 @@
-#include "s3/ops/copy_source.h"
 #include "s3/ops/body.h"
+#include "s3/ops/copy_source.h"
 #include "s3/ops/ops.h"
 #include "s3/ops/properties.h"
 #include "s3/xml/xml_writer.h"
@@ -95,7 +95,7 @@ io::Task<Outcome> copy_object(Call& call) {
     auto options = copy_options(call, *source, *checksum);
     if (!options) co_return std::unexpected(options.error());
     S3_TRY(const auto info, co_await call.engine.copy_object(std::move(*source), call.bucket->id, call.request.key,
-                                                            std::move(*options)));
+                                                             std::move(*options)));
     XmlWriter xml;
     xml.open("CopyObjectResult", kXmlNamespace);
     xml.element("LastModified", base::format_iso8601(info.modified));

@@ -1,6 +1,4 @@
 // GetObject, HeadObject, GetObjectAttributes.
-#include <deque>
-
 #include "s3/auth/checksum.h"
 #include "s3/ops/ops.h"
 #include "s3/ops/properties.h"
@@ -8,6 +6,8 @@
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
 #include "src/io/task_group.h"
+
+#include <deque>
 
 namespace larder::s3::ops {
 
@@ -231,7 +231,9 @@ S3Result<std::set<std::string>> wanted_attributes(const Call& call) {
         }
     }
     if (wanted.empty()) {
-        return refuse("InvalidRequest", "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
+        return refuse(
+            "InvalidRequest",
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
     }
     return wanted;
 }

@@ -42,7 +42,8 @@ void write_owner(XmlWriter& xml, const Call& call) {
 }
 
 // One entry; the hot loop of listings.
-void write_object(XmlWriter& xml, const Call& call, const Listing& listing, const engine::ObjectInfo& info, bool owner) {
+void write_object(XmlWriter& xml, const Call& call, const Listing& listing, const engine::ObjectInfo& info,
+                  bool owner) {
     xml.open("Contents");
     if (listing.encode) {
         xml.element("Key", url_encode_key(info.key));
@@ -53,8 +54,9 @@ void write_object(XmlWriter& xml, const Call& call, const Listing& listing, cons
     xml.element_quoted("ETag", info.etag);
     xml.element("Size", info.size);
     if (owner) write_owner(xml, call);
-    xml.element("StorageClass", info.properties.storage_class.empty() ? std::string_view("STANDARD")
-                                                                      : std::string_view(info.properties.storage_class));
+    xml.element("StorageClass", info.properties.storage_class.empty()
+                                    ? std::string_view("STANDARD")
+                                    : std::string_view(info.properties.storage_class));
     xml.close("Contents");
 }
 

@@ -50,7 +50,8 @@ io::Task<Outcome> create_multipart_upload(Call& call) {
     wanted.properties = std::move(*properties);
     if (const auto name = call.header("x-amz-checksum-algorithm")) {
         wanted.checksum_algorithm = algorithm_from(*name);
-        if (!wanted.checksum_algorithm) co_return refuse("InvalidRequest", "Checksum algorithm provided is unsupported.");
+        if (!wanted.checksum_algorithm)
+            co_return refuse("InvalidRequest", "Checksum algorithm provided is unsupported.");
         // CRC-64 has no composite form; the digests have no other.
         wanted.checksum_composite = *wanted.checksum_algorithm != engine::ChecksumAlgorithm::crc64nvme;
         if (const auto type = call.header("x-amz-checksum-type")) wanted.checksum_composite = *type == "COMPOSITE";
@@ -60,7 +61,8 @@ io::Task<Outcome> create_multipart_upload(Call& call) {
                                                    algorithm_name(*wanted.checksum_algorithm) + " checksum algorithm.");
         }
         if (*wanted.checksum_algorithm == engine::ChecksumAlgorithm::crc64nvme && wanted.checksum_composite) {
-            co_return refuse("InvalidRequest", "The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.");
+            co_return refuse("InvalidRequest",
+                             "The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.");
         }
     }
     S3_TRY(const auto upload, co_await call.engine.create_upload(std::move(wanted)));
@@ -118,8 +120,9 @@ namespace {
 S3Result<ByteRange> copy_range(std::string_view text, std::uint64_t size) {
     constexpr std::string_view kUnit = "bytes=";
     const auto malformed = [] {
-        return refuse("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last where "
-                                         "first and last are the zero-based offsets of the first and last bytes to copy");
+        return refuse("InvalidArgument",
+                      "The x-amz-copy-source-range value must be of the form bytes=first-last where "
+                      "first and last are the zero-based offsets of the first and last bytes to copy");
     };
     if (!text.starts_with(kUnit)) return malformed();
     const std::string digits(text.substr(kUnit.size()));
@@ -131,7 +134,8 @@ S3Result<ByteRange> copy_range(std::string_view text, std::uint64_t size) {
         return malformed();
     }
     if (last >= size) {
-        return refuse("InvalidRange", "Range specified is not valid for source object of size: " + std::to_string(size));
+        return refuse("InvalidRange",
+                      "Range specified is not valid for source object of size: " + std::to_string(size));
     }
     return ByteRange{first, last - first + 1};
 }
@@ -174,9 +178,9 @@ io::Task<Outcome> upload_part_copy(Call& call) {
     auto digests = co_await digest_range(call, *reader, range, algorithms);
     if (!digests) co_return std::unexpected(digests.error());
     if (!source->if_etag) source->if_etag = reader->info().etag;
-    S3_TRY(const auto part, co_await call.engine.copy_part(std::move(*source), range.offset, range.length, call.bucket->id,
-                                                          call.request.key, *id, *number,
-                                                          base::hex_encode(digests->md5), digests->checksums));
+    S3_TRY(const auto part, co_await call.engine.copy_part(std::move(*source), range.offset, range.length,
+                                                           call.bucket->id, call.request.key, *id, *number,
+                                                           base::hex_encode(digests->md5), digests->checksums));
     XmlWriter xml;
     xml.open("CopyPartResult", kXmlNamespace);
     xml.element("LastModified", base::format_iso8601(part.modified));
@@ -218,7 +222,9 @@ io::Task<S3Result<std::vector<engine::Checksum>>> whole_checksum(Call& call, eng
         const auto dash = given->rfind('-');
         const bool same = *given == text || (combined->composite && dash == std::string_view::npos &&
                                              *given == text.substr(0, text.rfind('-')));
-        if (!same) co_return refuse("BadDigest", "The " + algorithm_name(*upload.checksum_algorithm) + " you specified did not match the calculated checksum.");
+        if (!same)
+            co_return refuse("BadDigest", "The " + algorithm_name(*upload.checksum_algorithm) +
+                                              " you specified did not match the calculated checksum.");
     }
     out.push_back(std::move(*combined));
     co_return out;
@@ -254,9 +260,10 @@ io::Task<Outcome> complete_multipart_upload(Call& call) {
     auto options = co_await complete_options(call, *id, *parts);
     if (!options) co_return std::unexpected(options.error());
     S3_TRY(const auto info, co_await call.engine.complete_upload(call.bucket->id, call.request.key, *id,
-                                                                std::move(*parts), std::move(*options)));
+                                                                 std::move(*parts), std::move(*options)));
     if (const auto size = call.header("x-amz-mp-object-size"); size && *size != std::to_string(info.size)) {
-        co_return refuse("InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed");
+        co_return refuse("InvalidRequest",
+                         "The provided 'x-amz-mp-object-size' header does not match what was computed");
     }
     XmlWriter xml;
     xml.open("CompleteMultipartUploadResult", kXmlNamespace);
@@ -290,8 +297,9 @@ io::Task<Outcome> list_parts(Call& call) {
     if (!after || !limit) co_return std::unexpected(after ? limit.error() : after.error());
     const auto most = std::min<std::uint64_t>(limit->value_or(1000), 1000);
     S3_TRY(const auto upload, co_await call.engine.find_upload(call.bucket->id, call.request.key, *id));
-    S3_TRY(const auto page, co_await call.engine.list_parts(call.bucket->id, call.request.key, *id,
-                                                           static_cast<int>(after->value_or(0)), static_cast<int>(most)));
+    S3_TRY(const auto page,
+           co_await call.engine.list_parts(call.bucket->id, call.request.key, *id, static_cast<int>(after->value_or(0)),
+                                           static_cast<int>(most)));
     XmlWriter xml;
     xml.open("ListPartsResult", kXmlNamespace);
     xml.element("Bucket", call.request.bucket);
@@ -305,7 +313,8 @@ io::Task<Outcome> list_parts(Call& call) {
         xml.element("ChecksumType", upload.checksum_composite ? "COMPOSITE" : "FULL_OBJECT");
     }
     xml.element("PartNumberMarker", after->value_or(0));
-    xml.element("NextPartNumberMarker", page.parts.empty() ? std::uint64_t{0} : static_cast<std::uint64_t>(page.parts.back().number));
+    xml.element("NextPartNumberMarker",
+                page.parts.empty() ? std::uint64_t{0} : static_cast<std::uint64_t>(page.parts.back().number));
     xml.element("MaxParts", most);
     xml.element("IsTruncated", page.truncated ? "true" : "false");
     for (const auto& part : page.parts) {
@@ -332,7 +341,8 @@ io::Task<Outcome> list_multipart_uploads(Call& call) {
     query.key_marker = call.request.parameter("key-marker").value_or("");
     query.limit = static_cast<int>(std::min<std::uint64_t>(limit->value_or(1000), 1000));
     const auto id_marker = call.request.parameter("upload-id-marker").value_or("");
-    if (const auto raw = base::hex_decode(id_marker); raw && !raw->empty()) query.id_marker = base::UploadId::from(*raw);
+    if (const auto raw = base::hex_decode(id_marker); raw && !raw->empty())
+        query.id_marker = base::UploadId::from(*raw);
     S3_TRY(const auto page, co_await call.engine.list_uploads(call.bucket->id, query));
     XmlWriter xml;
     xml.open("ListMultipartUploadsResult", kXmlNamespace);
@@ -354,7 +364,8 @@ io::Task<Outcome> list_multipart_uploads(Call& call) {
         xml.element("UploadId", upload.id.hex());
         write_owner(xml, "Initiator", upload.owner_key, upload.owner_key);
         write_owner(xml, "Owner", upload.owner_key, upload.owner_key);
-        xml.element("StorageClass", upload.properties.storage_class.empty() ? "STANDARD" : upload.properties.storage_class);
+        xml.element("StorageClass",
+                    upload.properties.storage_class.empty() ? "STANDARD" : upload.properties.storage_class);
         xml.element("Initiated", base::format_iso8601(upload.created));
         xml.close("Upload");
     }

@@ -37,8 +37,9 @@ Reply success(const Call& call, const PostForm& form, const engine::ObjectInfo& 
     if (safe && redirect.find_first_of("\r\n") == std::string_view::npos) {
         reply.status = 303;
         const char* joint = redirect.find('?') == std::string_view::npos ? "?" : "&";
-        reply.headers.add("Location", std::string(redirect) + joint + "bucket=" + base::percent_encode(call.request.bucket, false) +
-                                          "&key=" + base::percent_encode(info.key, false) + "&etag=%22" + info.etag + "%22");
+        reply.headers.add("Location",
+                          std::string(redirect) + joint + "bucket=" + base::percent_encode(call.request.bucket, false) +
+                              "&key=" + base::percent_encode(info.key, false) + "&etag=%22" + info.etag + "%22");
         return reply;
     }
     const auto status = field(form, "success_action_status");
@@ -73,10 +74,12 @@ io::Task<Outcome> post_object(Call& call) {
     if (!call.bucket) co_return refuse("NoSuchBucket");
     const auto lookup = [&call](std::string_view id) -> std::optional<std::string> {
         const auto found = call.engine.find_key(id);
-        const bool good = found && !found->disabled && !(found->expires && *found->expires <= call.env.clock.wall_now());
+        const bool good =
+            found && !found->disabled && !(found->expires && *found->expires <= call.env.clock.wall_now());
         return good ? std::optional(found->secret) : std::nullopt;
     };
-    auto authenticated = check_policy(*form, call.request.bucket, key, lookup, {call.options.region, call.env.clock.wall_now()});
+    auto authenticated =
+        check_policy(*form, call.request.bucket, key, lookup, {call.options.region, call.env.clock.wall_now()});
     if (!authenticated) co_return std::unexpected(authenticated.error());
     call.key = authenticated->anonymous ? nullptr : call.engine.find_key(authenticated->key_id);
     if (!call.rights_on(call.bucket->id).write) co_return refuse("AccessDenied");
@@ -94,8 +97,8 @@ io::Task<Outcome> post_object(Call& call) {
     }
     const auto range = policy_length_range(*form).value_or(LengthRange{0, base::limits::kSinglePutBytesMax});
     auto writer = call.engine.put_object(call.bucket->id, key, std::nullopt);
-    auto received = co_await receive_bytes(call, [&reader](std::span<std::byte> out) { return reader.read_file(out); },
-                                           *writer, algorithms, range.most);
+    auto received = co_await receive_bytes(
+        call, [&reader](std::span<std::byte> out) { return reader.read_file(out); }, *writer, algorithms, range.most);
     if (!received) co_return std::unexpected(received.error());
     if (received->size < range.least) co_return refuse("EntityTooSmall");
     for (const auto& sum : received->checksums) {

@@ -1,23 +1,24 @@
 #include "s3/ops/properties.h"
 
-#include <charconv>
-
 #include "s3/auth/checksum.h"
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
+
+#include <charconv>
 
 namespace larder::s3::ops {
 
 namespace {
 
-constexpr std::string_view kKeptHeaders[] = {"cache-control", "content-disposition", "content-encoding",
-                                             "content-language", "content-type", "expires"};
-constexpr std::string_view kStorageClasses[] = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA",
-                                                "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"};
+constexpr std::string_view kKeptHeaders[] = {"cache-control",    "content-disposition", "content-encoding",
+                                             "content-language", "content-type",        "expires"};
+constexpr std::string_view kStorageClasses[] = {"STANDARD",     "REDUCED_REDUNDANCY",  "STANDARD_IA",
+                                                "ONEZONE_IA",   "INTELLIGENT_TIERING", "GLACIER",
+                                                "DEEP_ARCHIVE", "GLACIER_IR"};
 
 // Headers that would change what the request means, and are not served.
 constexpr std::string_view kUnsupported[] = {
-    "x-amz-server-side-encryption", "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date",
+    "x-amz-server-side-encryption", "x-amz-object-lock-mode",          "x-amz-object-lock-retain-until-date",
     "x-amz-object-lock-legal-hold", "x-amz-website-redirect-location", "x-amz-write-offset-bytes",
 };
 
@@ -52,7 +53,8 @@ std::string without_aws_chunked(std::string_view encodings) {
     return out;
 }
 
-S3Result<void> take(engine::ObjectProperties& properties, std::size_t& metadata_bytes, std::string name, std::string value) {
+S3Result<void> take(engine::ObjectProperties& properties, std::size_t& metadata_bytes, std::string name,
+                    std::string value) {
     TRY_VOID(check_header(name, value));
     constexpr std::string_view kMeta = "x-amz-meta-";
     if (name.starts_with(kMeta)) {
@@ -95,12 +97,14 @@ S3Result<engine::NamedValues> parse_tags(std::string_view text) {
         if (item.empty()) continue;
         const auto equals = item.find('=');
         auto name = base::percent_decode(item.substr(0, equals), true);
-        auto value = equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
+        auto value =
+            equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
         if (!name || !value || name->empty() || name->size() > 128 || value->size() > 256) {
             return std::unexpected(s3_error("InvalidTag"));
         }
         for (const auto& [known, ignored] : tags) {
-            if (known == *name) return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));
+            if (known == *name)
+                return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));
         }
         tags.emplace_back(std::move(*name), std::move(*value));
     }
@@ -262,7 +266,8 @@ S3Result<Part> requested_part(const Call& call, const engine::ObjectInfo& info) 
     const auto range_text = call.header("range");
     TRY(const auto number, number_parameter(call.request, "partNumber"));
     if (number) {
-        if (range_text) return refuse("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
+        if (range_text)
+            return refuse("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
         if (*number < 1 || *number > static_cast<std::uint64_t>(base::limits::kPartsMax)) {
             return refuse("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive");
         }

@@ -22,7 +22,8 @@ S3Result<engine::Condition> write_condition(const Call& call);
 // An ETag as given: quoted, unquoted, or with &quot; from XML.
 std::string bare_etag(std::string_view text);
 
-// If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since of a read. nullopt: go on; else the status, 304 or 412.
+// If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since of a read. nullopt: go on; else the status, 304 or
+// 412.
 S3Result<std::optional<int>> judge_read(const Call& call, const engine::ObjectInfo& info);
 
 // What a Range or partNumber asks of an object.
@@ -34,8 +35,8 @@ struct Part {
 };
 S3Result<Part> requested_part(const Call& call, const engine::ObjectInfo& info);
 
-// "bytes=a-b" against a size: nullopt when it is no single satisfiable-looking range and is to be ignored; InvalidRange when
-// nothing of it lies inside.
+// "bytes=a-b" against a size: nullopt when it is no single satisfiable-looking range and is to be ignored; InvalidRange
+// when nothing of it lies inside.
 struct ByteRange {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;

@@ -1,11 +1,12 @@
 #include "s3/xml/messages.h"
 
-#include <charconv>
-#include <pugixml.hpp>
-
 #include "s3/auth/checksum.h"
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
+
+#include <pugixml.hpp>
+
+#include <charconv>
 
 namespace larder::s3 {
 
@@ -13,7 +14,9 @@ namespace {
 
 namespace limits = base::limits;
 
-std::unexpected<S3Error> malformed() { return std::unexpected(s3_error("MalformedXML")); }
+std::unexpected<S3Error> malformed() {
+    return std::unexpected(s3_error("MalformedXML"));
+}
 
 // Local name: some clients use a prefix.
 std::string_view name_of(const pugi::xml_node& node) {
@@ -38,10 +41,11 @@ struct Document {
 S3Result<std::unique_ptr<Document>> open(std::string_view text, std::string_view root) {
     if (text.size() > limits::kXmlBytesMax || text.find("<!DOCTYPE") != std::string_view::npos) return malformed();
     auto document = std::make_unique<Document>();
-    const auto parsed = document->xml.load_buffer(text.data(), text.size(),
-                                                  pugi::parse_default | pugi::parse_ws_pcdata_single, pugi::encoding_utf8);
+    const auto parsed = document->xml.load_buffer(
+        text.data(), text.size(), pugi::parse_default | pugi::parse_ws_pcdata_single, pugi::encoding_utf8);
     document->root = document->xml.document_element();
-    if (!parsed || name_of(document->root) != root || too_deep(document->root, limits::kXmlDepthMax)) return malformed();
+    if (!parsed || name_of(document->root) != root || too_deep(document->root, limits::kXmlDepthMax))
+        return malformed();
     return document;
 }
 
@@ -82,7 +86,8 @@ S3Result<DeleteMessage> parse_delete(std::string_view text) {
         }
         message.objects.push_back(std::move(entry));
     }
-    if (message.objects.empty() || message.objects.size() > static_cast<std::size_t>(limits::kDeleteKeysMax)) return malformed();
+    if (message.objects.empty() || message.objects.size() > static_cast<std::size_t>(limits::kDeleteKeysMax))
+        return malformed();
     return message;
 }
 
@@ -137,13 +142,15 @@ S3Result<std::vector<CorsRule>> parse_cors(std::string_view text) {
         for (const auto& method : rule.methods) {
             static constexpr std::string_view known[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
             if (std::find(std::begin(known), std::end(known), method) == std::end(known)) {
-                return std::unexpected(s3_error("InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is " + method));
+                return std::unexpected(s3_error(
+                    "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is " + method));
             }
         }
         for (const auto* list : {&rule.origins, &rule.headers}) {
             for (const auto& pattern : *list) {
                 if (std::count(pattern.begin(), pattern.end(), '*') > 1) {
-                    return std::unexpected(s3_error("InvalidRequest", "\"" + pattern + "\" can not have more than one wildcard."));
+                    return std::unexpected(
+                        s3_error("InvalidRequest", "\"" + pattern + "\" can not have more than one wildcard."));
                 }
             }
         }
@@ -163,7 +170,8 @@ S3Result<engine::NamedValues> parse_tagging(std::string_view text) {
             const auto key = text_of(node, "Key");
             const auto value = text_of(node, "Value");
             if (!key || !value) return malformed();
-            if (key->empty() || key->size() > 128 || value->size() > 256) return std::unexpected(s3_error("InvalidTag"));
+            if (key->empty() || key->size() > 128 || value->size() > 256)
+                return std::unexpected(s3_error("InvalidTag"));
             for (const auto& [known, ignored] : tags) {
                 if (known == *key) {
                     return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));

@@ -2,12 +2,12 @@
 // size and depth, and have no DTD.
 #pragma once
 
+#include "replication/engine.h"
+#include "s3/error.h"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "replication/engine.h"
-#include "s3/error.h"
 
 namespace larder::s3 {
 

@@ -1,9 +1,9 @@
 #include "s3/xml/xml_writer.h"
 
+#include "src/base/encoding.h"
+
 #include <array>
 #include <charconv>
-
-#include "src/base/encoding.h"
 
 namespace larder::s3 {
 
@@ -26,10 +26,18 @@ void append_escaped(std::string& out, std::string_view text) {
         out.append(text.substr(plain, i - plain));
         plain = i + 1;
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
             default:
                 out += "&#";
                 out += std::to_string(c);
@@ -53,9 +61,13 @@ void XmlWriter::open_with(std::string_view tag, std::string_view attributes) {
     out_.append(1, '<').append(tag).append(1, ' ').append(attributes).append(1, '>');
 }
 
-void XmlWriter::close(std::string_view tag) { out_.append("</").append(tag).append(1, '>'); }
+void XmlWriter::close(std::string_view tag) {
+    out_.append("</").append(tag).append(1, '>');
+}
 
-void XmlWriter::text(std::string_view text) { append_escaped(out_, text); }
+void XmlWriter::text(std::string_view text) {
+    append_escaped(out_, text);
+}
 
 void XmlWriter::element(std::string_view tag, std::string_view text) {
     out_.append(1, '<').append(tag).append(1, '>');
@@ -77,6 +89,8 @@ void XmlWriter::element_quoted(std::string_view tag, std::string_view text) {
     close(tag);
 }
 
-std::string url_encode_key(std::string_view key) { return base::percent_encode(key, true); }
+std::string url_encode_key(std::string_view key) {
+    return base::percent_encode(key, true);
+}
 
 }  // namespace larder::s3
