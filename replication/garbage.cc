@@ -39,9 +39,8 @@ Task<void> LocalEngine::drop_later(model::Owner owner) {
         const auto dropped = co_await drop_owner(owner);
         if (dropped) break;
         if (dropped.error().code != Code::conflict) {
-            base::log::warning("content no longer needed could not be given up; it is tried again at the next start",
+            base::log::warning("content no longer needed could not be given up; it is tried again",
                                {{"reason", dropped.error().message}});
-            co_return;
         }
         co_await env_.clock.sleep_for(kRetryPause);
     }

@@ -159,6 +159,8 @@ void start_after(table::RangeQuery& range, const ListQuery& query) {
     const auto at = query.start_after.find(query.delimiter, query.prefix.size());
     if (at == std::string::npos) return;
     range.start_at = after_prefix(query.start_after.substr(0, at + query.delimiter.size()));
+    // Nothing is greater than a prefix of bytes 0xff only.
+    if (range.start_at.empty()) range.limit = 0;
 }
 
 }  // namespace
@@ -168,8 +170,8 @@ Task<Result<ListPage>> LocalEngine::list_objects(BucketId bucket, ListQuery quer
     table::RangeQuery range;
     range.prefix = query.prefix;
     range.delimiter = query.delimiter;
-    start_after(range, query);
     range.limit = static_cast<std::size_t>(std::max(query.limit, 0));
+    start_after(range, query);
     if (!query.with_properties) range.row_bytes = model::kSummaryBytes;
     std::vector<table::RangeEntry> entries;
     ListPage page;

@@ -20,6 +20,11 @@ std::unexpected<base::Error> unknown() {
     return base::fail(Code::unknown_outcome, "whether the write took effect is not known");
 }
 
+// Errors of a replica that changed nothing.
+bool is_final(const base::Error& error) {
+    return error.is(Code::no_space) || error.is(Code::corrupted) || error.is(Code::shutting_down);
+}
+
 Proposal proposal_of(const RowKey& key, Tag version, std::optional<Value> value) {
     Proposal proposal{key, version, !value.has_value(), {}};
     if (value) proposal.value = std::move(*value);
@@ -42,6 +47,21 @@ io::Task<void> Coordinator::pause(int attempt) {
         base::Duration(1 + static_cast<std::int64_t>(env_.random.below(static_cast<std::uint64_t>(most)))));
 }
 
+io::Task<Result<quorum::Answers>> Coordinator::ask(quorum::ReplicaSet set, std::string body,
+                                                   std::function<bool(const quorum::Answers&)> enough) {
+    const auto deadline = env_.clock.after(options_.call_timeout);
+    io::Message request{std::move(body), {}};
+    if (set.nodes.size() > 1) {
+        co_return co_await asker_.ask(set, Replica::kMethod, std::move(request), deadline, std::move(enough));
+    }
+    // The word of the only replica is final, so its refusal is the answer: unless it leaves the outcome open.
+    auto answer = co_await env_.network.call(set.nodes[0], Replica::kMethod, std::move(request), deadline);
+    if (!answer && is_final(answer.error())) co_return base::fail(answer.error());
+    quorum::Answers answers(1);
+    if (answer) answers[0] = std::move(*answer);
+    co_return answers;
+}
+
 io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, std::string body, std::size_t needed) {
     const auto enough = [needed](const quorum::Answers& answers) {
         std::size_t oks = 0;
@@ -51,8 +71,7 @@ io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, std::string
         }
         return oks >= needed;
     };
-    auto answers = co_await asker_.ask(set_of(place), Replica::kMethod, io::Message{std::move(body), {}},
-                                       env_.clock.after(options_.call_timeout), enough);
+    CO_TRY(auto answers, co_await ask(set_of(place), std::move(body), enough));
     Round round;
     for (auto& answer : answers) {
         round.replies.emplace_back();
@@ -229,7 +248,9 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
         const auto request = options_.rules.conditional_promises
                                  ? encode(options_.table, PrepareRequest{keys, ballot})
                                  : encode(options_.table, ReadRequest{keys.front(), true});
-        CO_TRY(const auto promised, co_await send(keys.front(), request, needed));
+        const auto asked = co_await send(keys.front(), request, needed);
+        if (!asked && maybe_applied) co_return unknown();
+        CO_TRY(const auto promised, asked);
         above = std::max(above, promised.greatest());
         if (promised.oks() < needed) {
             co_await pause(attempt);
@@ -269,7 +290,9 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
             }
         }
         const auto kind = options_.rules.conditional_promises ? AcceptKind::fenced : AcceptKind::queried;
-        CO_TRY(const auto accepted, co_await accept(kind, ballot, std::move(proposals), needed));
+        const auto taken = co_await accept(kind, ballot, std::move(proposals), needed);
+        if (!taken && maybe_applied) co_return unknown();
+        CO_TRY(const auto accepted, taken);
         if (accepted.oks() >= needed) {
             if (refusal) co_return base::fail(*refusal);
             co_return outcome;

@@ -42,6 +42,8 @@ class Coordinator final : public Registers {
     using Decided = std::vector<std::optional<Value>>;
     using DecideAll = std::function<base::Result<Decided>(const std::vector<Row>&, base::Tag version)>;
 
+    io::Task<base::Result<quorum::Answers>> ask(quorum::ReplicaSet set, std::string body,
+                                                std::function<bool(const quorum::Answers&)> enough);
     io::Task<base::Result<Round>> send(RowKey place, std::string body, std::size_t needed);
     io::Task<base::Result<Round>> accept(AcceptKind kind, base::Tag tag, std::vector<Proposal> proposals,
                                          std::size_t needed);

@@ -51,8 +51,7 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
         return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(),
                                                       [](const auto& a) { return a.has_value(); })) >= set.read_quorum;
     };
-    const auto answers = co_await asker_.ask(set, Replica::kMethod, io::Message{encode(options_.table, query), {}},
-                                             env_.clock.after(options_.call_timeout), enough);
+    CO_TRY(const auto answers, co_await ask(set, encode(options_.table, query), enough));
     std::size_t heard = 0;
     bool more = false;
     std::string covered;  // keys below it have been heard from all; only meaningful with `more`
