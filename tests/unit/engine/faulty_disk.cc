@@ -6,8 +6,8 @@ using base::Result;
 
 class FaultyDisk::FaultyFile final : public io::File {
  public:
-    FaultyFile(std::unique_ptr<io::File> real, std::shared_ptr<std::atomic<bool>> full)
-        : real_(std::move(real)), full_(std::move(full)) {}
+    FaultyFile(std::unique_ptr<io::File> real, std::shared_ptr<std::atomic<std::int64_t>> left)
+        : real_(std::move(real)), left_(std::move(left)) {}
 
     Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) override {
         return real_->read_at(offset, out);
@@ -30,17 +30,18 @@ class FaultyDisk::FaultyFile final : public io::File {
 
  private:
     Result<void> room() const {
-        if (*full_) return base::fail(base::Code::no_space, base::Subject::disk, "write: No space left on device");
+        if (--*left_ < 0)
+            return base::fail(base::Code::no_space, base::Subject::disk, "write: No space left on device");
         return {};
     }
 
     std::unique_ptr<io::File> real_;
-    std::shared_ptr<std::atomic<bool>> full_;
+    std::shared_ptr<std::atomic<std::int64_t>> left_;
 };
 
 Result<std::unique_ptr<io::File>> FaultyDisk::open(const std::string& path, io::OpenMode mode) {
     TRY(auto file, real_.open(path, mode));
-    return std::make_unique<FaultyFile>(std::move(file), full_);
+    return std::make_unique<FaultyFile>(std::move(file), left_);
 }
 
 }  // namespace larder::test

@@ -1,4 +1,4 @@
-// The file system with faults on demand: a disk that is full, for files whose path holds a given text.
+// The file system with faults on demand: a disk that is full, at once or after so many more writes.
 #pragma once
 
 #include "src/io/disk.h"
@@ -13,8 +13,11 @@ class FaultyDisk final : public io::Disk {
  public:
     explicit FaultyDisk(io::Disk& real) : real_(real) {}
 
-    // From now on, growing any file fails as on a full disk. Any thread.
-    void set_full(bool full) { *full_ = full; }
+    // After `writes` more, every write fails as on a full disk. Any thread.
+    void fill_after(std::int64_t writes) { *left_ = writes; }
+    void make_room() { *left_ = INT64_MAX / 2; }
+    // Whether a write has failed since room was made.
+    bool was_full() const { return *left_ < 0; }
 
     base::Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override;
     base::Result<void> rename(const std::string& from, const std::string& to) override {
@@ -32,7 +35,7 @@ class FaultyDisk final : public io::Disk {
     class FaultyFile;
 
     io::Disk& real_;
-    std::shared_ptr<std::atomic<bool>> full_ = std::make_shared<std::atomic<bool>>(false);
+    std::shared_ptr<std::atomic<std::int64_t>> left_ = std::make_shared<std::atomic<std::int64_t>>(INT64_MAX / 2);
 };
 
 }  // namespace larder::test
