@@ -50,6 +50,8 @@ Task<void> LocalEngine::drop_later(model::Owner owner) {
 
 Task<void> LocalEngine::collect_garbage() {
     for (;;) {
+        // Made before looking, so that what becomes garbage meanwhile wakes the next round.
+        garbage_wake_.emplace(env_.executor);
         const auto more = co_await collect_some();
         if (!more) {
             base::log::warning("collecting garbage failed; it is tried again", {{"reason", more.error().message}});
@@ -58,9 +60,7 @@ Task<void> LocalEngine::collect_garbage() {
         }
         if (*more) continue;
         (void)co_await blocks_->reclaim(env_.clock.after(kReclaimTime));
-        garbage_wake_.emplace(env_.executor);
         co_await garbage_wake_->future();
-        garbage_wake_.reset();
         co_await env_.clock.sleep_for(kGarbagePause);
     }
 }
