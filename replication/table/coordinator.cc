@@ -115,7 +115,9 @@ io::Task<Result<Tag>> Coordinator::write_made(RowKey key, Make make) {
     const auto tag = tags_.next();
     CO_TRY(const auto round, co_await accept(AcceptKind::optimistic, tag, {proposal_of(key, tag, make(tag))}, needed));
     if (round.oks() >= needed) co_return tag;
-    if (round.clean_refusal()) co_return co_await write_after_read(key, make, round.greatest());
+    if (round.clean_refusal() || !options_.rules.ambiguous_is_not_resent) {
+        co_return co_await write_after_read(key, make, round.greatest());
+    }
     co_return co_await fate_of(key, tag);
 }
 

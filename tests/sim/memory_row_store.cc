@@ -1,0 +1,79 @@
+#include "tests/sim/memory_row_store.h"
+
+namespace larder::sim {
+
+using base::Result;
+
+namespace {
+
+constexpr std::uint64_t kSyncNs = 500'000;
+
+class Access final : public table::RowAccess {
+ public:
+    Access(DurableRows& rows, table::TableId table, quorum::Partition partition)
+        : rows_(rows), table_(table), partition_(partition) {}
+
+    Result<std::optional<table::StoredRow>> get(const table::RowKey& key) override {
+        const auto found = rows_.rows.find(table::row_place(table_, key));
+        if (found == rows_.rows.end()) return std::nullopt;
+        return found->second.row;
+    }
+    Result<std::string> body(const table::StoredRow&) override { return std::string(); }
+    Result<void> put(const table::RowKey& key, const table::StoredRow& row, std::string_view body) override {
+        rows_.rows[table::row_place(table_, key)] = {row, std::string(body)};
+        return {};
+    }
+    Result<void> erase(const table::RowKey& key) override {
+        rows_.rows.erase(table::row_place(table_, key));
+        return {};
+    }
+    Result<base::Tag> low() override { return rows_.lows[partition_]; }
+    Result<void> raise_low(base::Tag low) override {
+        rows_.lows[partition_] = low;
+        return {};
+    }
+
+ private:
+    DurableRows& rows_;
+    table::TableId table_;
+    quorum::Partition partition_;
+};
+
+}  // namespace
+
+io::Task<Result<void>> MemoryRowStore::apply(table::TableId table, quorum::Partition partition,
+                                             table::RowChange change) {
+    co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
+    Access access(durable_, table, partition);
+    auto done = change(access);
+    // Durable; the answer may still be lost.
+    co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
+    co_return done;
+}
+
+Result<std::optional<table::StoredRow>> MemoryRowStore::get(table::TableId table, quorum::Partition partition,
+                                                            const table::RowKey& key) {
+    return Access(durable_, table, partition).get(key);
+}
+
+Result<std::string> MemoryRowStore::body(table::TableId, quorum::Partition, const table::StoredRow&) {
+    return std::string();
+}
+
+Result<base::Tag> MemoryRowStore::low(quorum::Partition partition) {
+    return durable_.lows[partition];
+}
+
+Result<void> MemoryRowStore::scan(table::TableId table, quorum::Partition, const std::string& partition_key,
+                                  std::string from, std::size_t, table::RowVisit visit) {
+    const auto prefix = table::row_place(table, partition_key, {});
+    for (auto it = durable_.rows.lower_bound(prefix + from);
+         it != durable_.rows.end() && it->first.starts_with(prefix);) {
+        TRY(const auto step, visit(std::string_view(it->first).substr(prefix.size()), it->second.row));
+        if (step.stop || (step.seek && step.seek->empty())) return {};
+        it = step.seek ? durable_.rows.lower_bound(prefix + *step.seek) : std::next(it);
+    }
+    return {};
+}
+
+}  // namespace larder::sim
