@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kSectorBytes = 4096;
 
-// What all connections to one path share: lock counts, and the index of the write-ahead log.
+// What all connections to one path share: lock counts, and the index of the write-ahead log. It ends with the last of
+// them, so that nobody trusts the index of a log that others may since have replaced.
 struct Shared {
     std::mutex mutex;
     int holders = 0;               // connections with a SHARED lock or more
@@ -35,7 +36,7 @@ struct Vfs::Impl {
     std::string name;
     sqlite3_vfs methods{};
     std::mutex mutex;
-    std::map<std::string, std::shared_ptr<Shared>> shared;
+    std::map<std::string, std::weak_ptr<Shared>> shared;
 };
 
 namespace {
@@ -50,6 +51,7 @@ struct OpenFile {
     int lock;
     unsigned shm_shared;
     unsigned shm_exclusive;
+    bool name_unsynced;  // made here, and its folder not yet synced
     bool delete_on_close;
 };
 
@@ -92,9 +94,18 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
     return (*of(file).file)->truncate(static_cast<std::uint64_t>(size)) ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
 }
 
+std::string folder_of(std::string_view path) {
+    return std::string(path.substr(0, path.rfind('/')));
+}
+
+// A log or journal whose name is lost by a power cut is as good as unsynced.
 int sync_file(sqlite3_file* file, int) {
-    const auto done = (*of(file).file)->sync_data();
-    return done ? SQLITE_OK : sqlite_code(done.error(), SQLITE_IOERR_FSYNC);
+    auto& f = of(file);
+    if (const auto done = (*f.file)->sync_data(); !done) return sqlite_code(done.error(), SQLITE_IOERR_FSYNC);
+    if (!f.name_unsynced) return SQLITE_OK;
+    if (!f.vfs->disk.sync_dir(folder_of(*f.path))) return SQLITE_IOERR_DIR_FSYNC;
+    f.name_unsynced = false;
+    return SQLITE_OK;
 }
 
 int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
@@ -148,8 +159,10 @@ int control(sqlite3_file*, int, void*) {
 int sector_size(sqlite3_file*) {
     return kSectorBytes;
 }
+// A torn write is taken to harm only the bytes it writes, as SQLite does by default: without this every commit repeats
+// its last page to fill a sector, which doubles what small commits write.
 int characteristics(sqlite3_file*) {
-    return SQLITE_IOCAP_UNDELETABLE_WHEN_OPEN;
+    return SQLITE_IOCAP_UNDELETABLE_WHEN_OPEN | SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
 int shm_map(sqlite3_file* file, int region, int bytes, int extend, void volatile** out) {
@@ -234,14 +247,15 @@ int vfs_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, 
     f.base.pMethods = nullptr;
     if (name == nullptr) return SQLITE_CANTOPEN;  // temporary files stay in memory
     const bool create = (flags & SQLITE_OPEN_CREATE) != 0;
+    const auto there = impl.disk.exists(name);
     auto opened = impl.disk.open(name, create ? io::OpenMode::create : io::OpenMode::read_write);
     if (!opened) return opened.error().code == base::Code::no_space ? SQLITE_FULL : SQLITE_CANTOPEN;
     std::shared_ptr<Shared> shared;
     {
         const std::lock_guard hold(impl.mutex);
         auto& place = impl.shared[name];
-        if (!place) place = std::make_shared<Shared>();
-        shared = place;
+        shared = place.lock();
+        if (!shared) place = shared = std::make_shared<Shared>();
     }
     f.vfs = &impl;
     f.file = new std::unique_ptr<io::File>(std::move(*opened));
@@ -249,6 +263,7 @@ int vfs_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, 
     f.path = new std::string(name);
     f.lock = SQLITE_LOCK_NONE;
     f.shm_shared = f.shm_exclusive = 0;
+    f.name_unsynced = create && !(there && *there);
     f.delete_on_close = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
     f.base.pMethods = &kFileMethods;
     if (out_flags != nullptr) *out_flags = flags;
@@ -261,8 +276,7 @@ int vfs_delete(sqlite3_vfs* vfs, const char* name, int sync_folder) {
     if (!removed)
         return removed.error().code == base::Code::not_found ? SQLITE_IOERR_DELETE_NOENT : SQLITE_IOERR_DELETE;
     if (sync_folder == 0) return SQLITE_OK;
-    const std::string path(name);
-    return disk.sync_dir(path.substr(0, path.rfind('/'))) ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
+    return disk.sync_dir(folder_of(name)) ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
 }
 
 int vfs_access(sqlite3_vfs* vfs, const char* name, int, int* result) {
@@ -281,8 +295,9 @@ int vfs_randomness(sqlite3_vfs* vfs, int bytes, char* out) {
 }
 
 int vfs_sleep(sqlite3_vfs*, int microseconds) {
-    // Only reached when a reader meets a lock that another thread holds for an instant.
-    std::this_thread::yield();
+    // Only reached when a reader meets a lock that another thread holds for an instant; SQLite gives up after some
+    // hundred tries, so the other thread must get its turn.
+    std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
     return microseconds;
 }
 
@@ -299,6 +314,9 @@ int vfs_last_error(sqlite3_vfs*, int, char*) {
 }  // namespace
 
 Vfs::Vfs(io::Disk& disk, io::Clock& clock, io::Random& random) : impl_(std::make_unique<Impl>(disk, clock, random)) {
+    // Keeping count of memory would take a lock of the whole process at every allocation.
+    static std::once_flag once;
+    std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
     static std::atomic<int> counter{0};
     impl_->name = "larder-" + std::to_string(++counter);
     auto& m = impl_->methods;
