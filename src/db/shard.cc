@@ -130,11 +130,9 @@ Result<void> Shard::apply(const Overlay& group) {
                           options_.path + " failed to sync earlier; restart larderd after checking the disk");
     }
     if (group.empty()) return {};
-    TRY_VOID(writer_->run("BEGIN IMMEDIATE"));
-    Result<void> done;
-    for (const auto& [key, value] : group) {
-        done = value ? writer_->put(key, *value) : writer_->erase(key);
-        if (!done) break;
+    auto done = writer_->run("BEGIN IMMEDIATE");
+    for (auto row = group.begin(); done && row != group.end(); ++row) {
+        done = row->second ? writer_->put(row->first, *row->second) : writer_->erase(row->first);
     }
     if (done) done = writer_->run("COMMIT");
     if (done) return {};

@@ -281,7 +281,9 @@ int vfs_delete(sqlite3_vfs* vfs, const char* name, int sync_folder) {
 
 int vfs_access(sqlite3_vfs* vfs, const char* name, int, int* result) {
     const auto there = impl_of(vfs).disk.exists(name);
-    *result = there && *there ? 1 : 0;
+    // "Not there" would let SQLite forget a log full of commits.
+    if (!there) return SQLITE_IOERR_ACCESS;
+    *result = *there ? 1 : 0;
     return SQLITE_OK;
 }
 
