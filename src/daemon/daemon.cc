@@ -28,7 +28,8 @@ class Daemon {
     explicit Daemon(const Config& config) : config_(config), tasks_(world_.env().executor) {}
 
     int run() {
-        tasks_.spawn(main_task());
+        // Posted, so that a start that fails at once ends a loop that runs already.
+        world_.env().executor.post([this] { tasks_.spawn(main_task()); });
         world_.on_stop_signal([this] { stop_requested_.set(io::Done{}); });
         world_.run();
         return exit_;

@@ -204,7 +204,7 @@ base::Result<Client::Reply> Client::Impl::exchange(Request& request) {
         return {};
     };
     const bool bodiless = request.method == "HEAD" || head->status == 204 || head->status == 304;
-    if (!bodiless) TRY_VOID(receive_body(*head, request.sink ? request.sink : collect));
+    if (!bodiless) TRY_VOID(receive_body(*head, request.sink && head->status / 100 == 2 ? request.sink : collect));
     const bool until_end = !bodiless && !head->chunked && !head->content_length;
     if (!head->keep_alive || until_end || !sent) disconnect();
     return reply;

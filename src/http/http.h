@@ -155,7 +155,7 @@ class Client {
     ~Client();
 
     // Sends one request and waits for the whole response. `body_length` empty with a source means chunked. The sink
-    // sees the body of any status; with none, `body` of the return value holds it (bounded at 64 MiB).
+    // sees the body of a 2xx answer; any other, and all without a sink, is in `body` of the reply (at most 64 MiB).
     struct Request {
         std::string method = {};
         std::string target = {};
