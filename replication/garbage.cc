@@ -149,24 +149,26 @@ Task<Result<void>> LocalEngine::finish_intent(model::Owner owner, model::Intent 
     co_return co_await drop_owner(owner);
 }
 
+// Gives the blocks of an object back their references.
+Task<Result<void>> LocalEngine::refer_again(model::Object object, std::set<model::Owner>& unknown) {
+    for (const auto& piece : object.pieces) {
+        unknown.erase(piece.owner);
+        CO_TRY(const auto extents, co_await extents_of(piece));
+        // A block that is lost is reported when it is read; the others go on.
+        for (const auto& extent : extents) (void)co_await blocks_->add_references({extent.block}, piece.owner);
+    }
+    co_return Result<void>();
+}
+
 // After the index was rebuilt from segments, the rows say which of the recovered owners are alive, and which references
 // were not the first of their block.
 Task<Result<void>> LocalEngine::take_back_lost_blocks() {
     const auto recovered = blocks_->recovered_owners();
     if (recovered.empty()) co_return Result<void>();
     std::set<model::Owner> unknown(recovered.begin(), recovered.end());
-    const auto refer = [&](model::Object object) -> Task<Result<void>> {
-        for (const auto& piece : object.pieces) {
-            unknown.erase(piece.owner);
-            CO_TRY(const auto extents, co_await extents_of(piece));
-            std::vector<base::Hash256> names;
-            for (const auto& extent : extents) names.push_back(extent.block);
-            // A block that is lost is reported when it is read; the others go on.
-            for (const auto& name : names) (void)co_await blocks_->add_references({name}, piece.owner);
-        }
-        co_return Result<void>();
+    const auto visit = [this, &unknown](BucketId, std::string, model::Object object) {
+        return refer_again(std::move(object), unknown);
     };
-    const auto visit = [&refer](BucketId, std::string, model::Object object) { return refer(std::move(object)); };
     CO_TRY_VOID(co_await each_object(visit));
     for (const auto& [id, state] : std::map(buckets_)) {
         std::vector<UploadId> uploads;
@@ -178,7 +180,7 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
             *upload_rows_));
         for (const auto& upload : uploads) {
             CO_TRY(const auto parts, co_await parts_of(upload));
-            for (const auto& part : parts) CO_TRY_VOID(co_await refer(part.content));
+            for (const auto& part : parts) CO_TRY_VOID(co_await refer_again(part.content, unknown));
         }
     }
     for (const auto& owner : unknown) CO_TRY_VOID(co_await blocks_->drop_references(owner));

@@ -198,6 +198,7 @@ class LocalEngine final : public Engine {
     Task<Result<void>> finish_intents();
     Task<Result<void>> finish_intent(model::Owner owner, model::Intent intent);
     Task<Result<void>> take_back_lost_blocks();
+    Task<Result<void>> refer_again(model::Object object, std::set<model::Owner>& unknown);
     Task<void> drop_later(model::Owner owner);
     Task<void> forget_intent(model::Owner owner);
     Task<void> collect_tombstones();
