@@ -101,6 +101,11 @@ Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bu
     object.upload = {};
     auto tags = options.tags.value_or(object.properties.tags);
     if (options.properties) object.properties = *options.properties;
+    auto& headers = object.properties.headers;
+    std::erase_if(headers, [&](const auto& header) {
+        return std::find(options.headers_dropped.begin(), options.headers_dropped.end(), header.first) != options.headers_dropped.end();
+    });
+    headers.insert(headers.end(), options.headers_added.begin(), options.headers_added.end());
     object.properties.tags = std::move(tags);
     if (options.checksums) object.checksums = *options.checksums;
     if (options.etag) object.etag = *options.etag;

@@ -203,6 +203,9 @@ struct CopyOptions {
     // Given: replaces the source's properties (each optional by itself).
     std::optional<ObjectProperties> properties;  // headers, metadata, storage class
     std::optional<NamedValues> tags;
+    // Applied to the headers kept: names dropped, then pairs added.
+    std::vector<std::string> headers_dropped;
+    NamedValues headers_added;
     // Checksums and etag of the source are kept; `checksums` replaces them (the door computed another kind).
     std::optional<std::vector<Checksum>> checksums;
     std::optional<std::string> etag;
@@ -356,6 +359,10 @@ class Engine {
     // forbids it.
     virtual Task<Result<ObjectInfo>> rename_object(BucketId bucket, std::string from, std::string to,
                                                    Condition condition) = 0;
+    // Changes properties (not the content, its time or version) atomically; `edit` may run more than once and may refuse.
+    // not_found/object.
+    virtual Task<Result<void>> update_properties(BucketId bucket, std::string key,
+                                                 std::function<Result<void>(ObjectProperties&)> edit) = 0;
     // Changes tags without making a new version. not_found/object.
     virtual Task<Result<void>> set_object_tags(BucketId bucket, std::string key, NamedValues tags) = 0;
 

@@ -56,6 +56,8 @@ class LocalEngine final : public Engine {
                                          CopyOptions options) override;
     Task<Result<ObjectInfo>> rename_object(BucketId bucket, std::string from, std::string to,
                                            Condition condition) override;
+    Task<Result<void>> update_properties(BucketId bucket, std::string key,
+                                         std::function<Result<void>(ObjectProperties&)> edit) override;
     Task<Result<void>> set_object_tags(BucketId bucket, std::string key, NamedValues tags) override;
 
     Task<Result<UploadInfo>> create_upload(UploadInfo wanted) override;

@@ -208,17 +208,25 @@ Task<Result<ListPage>> LocalEngine::list_objects(BucketId bucket, ListQuery quer
     co_return page;
 }
 
-Task<Result<void>> LocalEngine::set_object_tags(BucketId bucket, std::string key, NamedValues tags) {
+Task<Result<void>> LocalEngine::update_properties(BucketId bucket, std::string key,
+                                                  std::function<Result<void>(ObjectProperties&)> edit) {
     CO_TRY(const auto state, bucket_for_write(bucket));
     const Writing writing(state);
     const auto decide = [&](const table::Row& current, Tag) -> Result<table::Decision> {
         if (!current.exists()) return no_object(key);
         TRY(auto object, model::decode_object(current.value->row));
-        object.properties.tags = tags;
+        TRY_VOID(edit(object.properties));
         return table::Decision{table::Value{model::encode_object(object), current.value->body}};
     };
     CO_TRY_VOID(co_await object_rows_->update(object_row(*state, key), decide));
     co_return Result<void>();
+}
+
+Task<Result<void>> LocalEngine::set_object_tags(BucketId bucket, std::string key, NamedValues tags) {
+    return update_properties(bucket, std::move(key), [tags](ObjectProperties& properties) -> Result<void> {
+        properties.tags = tags;
+        return {};
+    });
 }
 
 Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string from, std::string to,

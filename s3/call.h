@@ -65,8 +65,11 @@ inline std::string quoted(std::string_view etag) {
 constexpr std::string_view kXmlNamespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 // Reads a whole small body, verified as the request's payload mode asks; MaxMessageLengthExceeded beyond `most` bytes.
-// Content-MD5 and checksum headers are checked; `need_digest` refuses a body without any (DeleteObjects).
-io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most, bool need_digest = false);
+// Content-MD5 and checksum headers are checked.
+// `digests`: whether checksum headers speak of this body; of a completion they speak of the object.
+enum class DocumentDigests { optional, required, not_of_the_document };
+io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most,
+                                              DocumentDigests digests = DocumentDigests::optional);
 
 // Writes base results as S3 results inside operations.
 #define S3_TRY_IMPL_(tmp, decl, ...)                       \

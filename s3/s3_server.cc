@@ -1,5 +1,6 @@
 #include "s3/s3_server.h"
 
+#include "s3/acl.h"
 #include "s3/cors.h"
 #include "s3/router.h"
 #include "src/base/encoding.h"
@@ -75,6 +76,19 @@ bool has_right(const engine::Rights& rights, Right wanted) {
     return false;
 }
 
+// By the key's rights, or by what the bucket's access list gives to everybody. The body of an object is judged by its own
+// list, once its row is in hand.
+bool may_run(const Call& call, const Route& route) {
+    if (has_right(call.rights_on(call.bucket->id), route.right)) return true;
+    if (route.right == Right::none) return !call.auth.anonymous;
+    const std::string_view name = route.name;
+    if (name == "GetObject" || name == "HeadObject") return true;
+    static constexpr std::string_view open_to_all[] = {"ListObjects",  "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads",
+                                                       "HeadBucket",   "PutObject",     "DeleteObject",       "DeleteObjects"};
+    const bool is_open = std::find(std::begin(open_to_all), std::end(open_to_all), name) != std::end(open_to_all);
+    return is_open && has_right(public_rights(call), route.right);
+}
+
 }  // namespace
 
 S3Result<void> S3Door::Impl::authenticate_call(Call& call) {
@@ -114,12 +128,20 @@ io::Task<Outcome> S3Door::Impl::answer(Call& call, const char*& operation) {
     if (!known) co_return std::unexpected(known.error());
     // A form carries its credentials in its fields.
     const bool is_form = std::string_view((*route)->name) == "PostObject";
-    if (call.auth.anonymous && !is_form) co_return refuse("AccessDenied");
-    if (call.request.bucket.empty() || is_form) co_return co_await run(call, **route);
+    if (is_form) co_return co_await run(call, **route);
+    if (call.request.bucket.empty()) {
+        if (call.auth.anonymous) co_return refuse("AccessDenied");
+        co_return co_await run(call, **route);
+    }
     const bool creates = std::string_view((*route)->name) == "CreateBucket";
+    if (call.auth.anonymous && (creates || !call.bucket)) co_return refuse(creates ? "AccessDenied" : "NoSuchBucket");
     if (!call.bucket && !creates) co_return refuse("NoSuchBucket");
-    if (call.bucket && !has_right(call.rights_on(call.bucket->id), (*route)->right)) co_return refuse("AccessDenied");
-    co_return co_await run(call, **route);
+    if (call.bucket && !may_run(call, **route)) co_return refuse("AccessDenied");
+    auto outcome = co_await run(call, **route);
+    // Whoever may not list a bucket does not learn which keys it holds.
+    const bool hidden = call.bucket && !call.rights_on(call.bucket->id).read && !public_rights(call).read;
+    if (!outcome && hidden && outcome.error().code == "NoSuchKey") co_return refuse("AccessDenied");
+    co_return outcome;
 }
 
 io::Task<Outcome> S3Door::Impl::run(Call& call, const Route& route) {

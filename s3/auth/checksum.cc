@@ -194,7 +194,7 @@ S3Result<ChecksumRequest> checksum_request(const http::RequestHead& head) {
         request.algorithm = algorithm;
         request.expected_raw = base::base64_decode(base::trim(value));
         if (!request.expected_raw || request.expected_raw->size() != kind_of(*algorithm).bytes)
-            return invalid_header(name);
+            return std::unexpected(s3_error("BadDigest", "Value for " + name + " header is invalid."));
     }
     if (const auto trailer = head.headers.get("x-amz-trailer")) {
         const auto algorithm = named_by(base::trim(*trailer));

@@ -244,6 +244,19 @@ S3Result<void> check_conditions(const json::object& policy, const PostForm& form
 
 }  // namespace
 
+namespace {
+
+// The first form of signed policies: base64 of an HMAC-SHA-1 over the encoded policy. Web pages in use still carry it.
+S3Result<void> check_first_signature(const PostForm& form, const std::string& key_id, const SecretLookup& secrets) {
+    const auto secret = secrets(key_id);
+    if (!secret) return refuse("InvalidAccessKeyId");
+    const auto expected = base::base64_encode(base::hmac_sha1(*secret, field(form, "policy").value_or("")));
+    if (!base::equal_constant_time(expected, field(form, "signature").value_or(""))) return refuse("SignatureDoesNotMatch");
+    return {};
+}
+
+}  // namespace
+
 S3Result<Authenticated> check_policy(const PostForm& form, std::string_view bucket, std::string_view key,
                                      const SecretLookup& secrets, const AuthOptions& options) {
     Authenticated out;
@@ -253,9 +266,13 @@ S3Result<Authenticated> check_policy(const PostForm& form, std::string_view buck
     }
     const auto credential = field(form, "x-amz-credential");
     const auto signature = field(form, "x-amz-signature");
-    if (field(form, "awsaccesskeyid") && !credential) {
-        return refuse("InvalidRequest",
-                      "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
+    if (const auto key_id = field(form, "awsaccesskeyid"); key_id && !credential) {
+        TRY_VOID(check_first_signature(form, *key_id, secrets));
+        TRY(const auto first_policy, decode_policy(form));
+        TRY_VOID(check_expiry(first_policy, options));
+        TRY_VOID(check_conditions(first_policy, form, Subject(form, bucket, key)));
+        out.key_id = *key_id;
+        return out;
     }
     if (!credential || !signature)
         return refuse("InvalidArgument",

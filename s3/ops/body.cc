@@ -95,12 +95,13 @@ io::Task<S3Result<Received>> receive_body(Call& call, PayloadReader& payload, en
 
 namespace larder::s3 {
 
-io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most, bool need_digest) {
+io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most, DocumentDigests mode) {
     auto payload = make_payload(call.env, call.exchange, call.auth);
     if (!payload) co_return std::unexpected(payload.error());
-    auto asked = checksum_request(call.exchange.request());
+    S3Result<ChecksumRequest> asked;
+    if (mode != DocumentDigests::not_of_the_document) asked = checksum_request(call.exchange.request());
     if (!asked) co_return std::unexpected(asked.error());
-    if (need_digest && !asked->content_md5_raw && !asked->algorithm) {
+    if (mode == DocumentDigests::required && !asked->content_md5_raw && !asked->algorithm) {
         co_return refuse("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
     }
     std::string text;

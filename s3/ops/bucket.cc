@@ -1,4 +1,5 @@
 // Buckets themselves.
+#include "s3/acl.h"
 #include "s3/ops/ops.h"
 #include "s3/xml/messages.h"
 #include "s3/xml/xml_writer.h"
@@ -15,6 +16,15 @@ void write_owner(XmlWriter& xml, const Call& call) {
     xml.element("ID", call.key ? call.key->id : std::string());
     xml.element("DisplayName", call.key ? call.key->name : std::string());
     xml.close("Owner");
+}
+
+io::Task<base::Result<void>> set_bucket_acl(engine::Engine& engine, base::BucketId bucket, std::string acl) {
+    const auto edit = [acl](engine::Bucket& edited) -> base::Result<void> {
+        edited.settings["acl"] = acl;
+        return {};
+    };
+    CO_TRY_VOID(co_await engine.update_bucket(bucket, edit));
+    co_return base::Result<void>();
 }
 
 }  // namespace
@@ -55,9 +65,8 @@ io::Task<Outcome> list_buckets(Call& call) {
 io::Task<Outcome> create_bucket(Call& call) {
     const auto& name = call.request.bucket;
     if (!is_valid_bucket_name(name)) co_return refuse("InvalidBucketName");
-    if (const auto acl = call.header("x-amz-acl"); acl && *acl != "private") {
-        co_return refuse("NotImplemented", "The x-amz-acl header \"" + std::string(*acl) + "\" is not implemented");
-    }
+    const auto acl = requested_acl(call);
+    if (!acl) co_return std::unexpected(acl.error());
     if (call.header("x-amz-bucket-object-lock-enabled").value_or("") == "true") {
         co_return refuse("NotImplemented", "The x-amz-bucket-object-lock-enabled header is not implemented");
     }
@@ -72,11 +81,14 @@ io::Task<Outcome> create_bucket(Call& call) {
         }
     }
     if (call.bucket) {
-        co_return refuse(call.rights_on(call.bucket->id).owner ? "BucketAlreadyOwnedByYou" : "BucketAlreadyExists");
+        if (!call.rights_on(call.bucket->id).owner) co_return refuse("BucketAlreadyExists");
+        // In its first region S3 answers a repeated creation as it did the first.
+        if (call.options.region == "us-east-1") co_return Reply{};
+        co_return refuse("BucketAlreadyOwnedByYou");
     }
     if (!call.key->may_create_buckets) co_return refuse("AccessDenied");
     S3_TRY(const auto bucket, co_await call.engine.create_bucket(name, call.key->id));
-    (void)bucket;
+    if (*acl != "private") S3_TRY_VOID(co_await set_bucket_acl(call.engine, bucket->id, *acl));
     Reply reply;
     reply.headers.add("Location", "/" + name);
     co_return reply;
@@ -165,32 +177,34 @@ io::Task<Outcome> delete_unconfigured(Call&) {
 }
 
 io::Task<Outcome> get_acl(Call& call) {
+    std::string acl(bucket_acl(*call.bucket));
     if (!call.request.key.empty()) {
-        S3_TRY_VOID(co_await call.engine.head_object(call.bucket->id, call.request.key));
+        S3_TRY(const auto info, co_await call.engine.head_object(call.bucket->id, call.request.key));
+        acl = object_acl(info);
     }
-    XmlWriter xml;
-    xml.open("AccessControlPolicy", kXmlNamespace);
-    write_owner(xml, call);
-    xml.open("AccessControlList");
-    xml.open("Grant");
-    xml.open_with("Grantee", "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"CanonicalUser\"");
-    xml.element("ID", call.key ? call.key->id : std::string());
-    xml.element("DisplayName", call.key ? call.key->name : std::string());
-    xml.close("Grantee");
-    xml.element("Permission", "FULL_CONTROL");
-    xml.close("Grant");
-    xml.close("AccessControlList");
-    xml.close("AccessControlPolicy");
-    co_return xml_reply(xml.take());
+    const auto owner = call.engine.find_key(call.bucket->owner_key);
+    co_return xml_reply(acl_xml(acl, owner ? owner->id : call.bucket->owner_key, owner ? owner->name : std::string()));
 }
 
 io::Task<Outcome> put_acl(Call& call) {
-    const auto acl = call.header("x-amz-acl");
+    auto acl = requested_acl(call);
+    if (!acl) co_return std::unexpected(acl.error());
     auto document = co_await read_document(call, kDocumentMax);
     if (!document) co_return std::unexpected(document.error());
-    if (acl && *acl == "private" && document->empty()) co_return Reply{};
-    co_return refuse("NotImplemented",
-                     "Access control lists other than \"private\" are not implemented; give keys rights instead");
+    if (!document->empty() || !call.header(kAclHeader)) {
+        co_return refuse("NotImplemented", "Access control lists of single grants are not implemented; give keys rights instead");
+    }
+    if (call.request.key.empty()) {
+        S3_TRY_VOID(co_await set_bucket_acl(call.engine, call.bucket->id, std::move(*acl)));
+        co_return Reply{};
+    }
+    const auto edit = [acl = *acl](engine::ObjectProperties& properties) -> base::Result<void> {
+        std::erase_if(properties.headers, [](const auto& header) { return header.first == kAclHeader; });
+        if (acl != "private") properties.headers.emplace_back(kAclHeader, acl);
+        return {};
+    };
+    S3_TRY_VOID(co_await call.engine.update_properties(call.bucket->id, call.request.key, edit));
+    co_return Reply{};
 }
 
 }  // namespace larder::s3::ops

@@ -93,7 +93,7 @@ io::Task<Outcome> put_object_tagging(Call& call) {
     if (!document) co_return std::unexpected(document.error());
     auto tags = parse_tagging(*document);
     if (!tags) co_return std::unexpected(tags.error());
-    if (tags->size() > 10) co_return refuse("BadRequest", "Object tags cannot be greater than 10");
+    if (tags->size() > 10) co_return refuse("InvalidTag", "Object tags cannot be greater than 10");
     S3_TRY_VOID(co_await call.engine.set_object_tags(call.bucket->id, call.request.key, std::move(*tags)));
     co_return Reply{};
 }

@@ -1,5 +1,6 @@
 #include "s3/ops/body.h"
 #include "s3/ops/copy_source.h"
+#include "s3/acl.h"
 #include "s3/ops/ops.h"
 #include "s3/ops/properties.h"
 #include "s3/xml/xml_writer.h"
@@ -82,6 +83,9 @@ S3Result<engine::CopyOptions> copy_options(const Call& call, const engine::CopyS
     if (replaces(call, "x-amz-tagging-directive")) options.tags = properties.tags;
     if (replaces(call, "x-amz-metadata-directive")) options.properties = std::move(properties);
     if (checksum) options.checksums = std::vector{*checksum};
+    // A copy is private unless it is asked to be something else, whatever its source is.
+    options.headers_dropped = {std::string(kAclHeader)};
+    if (const auto acl = call.header(kAclHeader); acl && *acl != "private") options.headers_added.emplace_back(kAclHeader, *acl);
     return options;
 }
 

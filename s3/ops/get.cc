@@ -1,4 +1,5 @@
 // GetObject, HeadObject, GetObjectAttributes.
+#include "s3/acl.h"
 #include "s3/auth/checksum.h"
 #include "s3/ops/ops.h"
 #include "s3/ops/properties.h"
@@ -148,6 +149,7 @@ io::Task<Outcome> stream(Call& call, std::unique_ptr<engine::ObjectReader> reade
 io::Task<Outcome> get_object(Call& call) {
     S3_TRY_VOID(check_version_id(call));
     S3_TRY(auto reader, co_await call.engine.open_object(call.bucket->id, call.request.key));
+    S3_TRY_VOID(check_object_readable(call, reader->info()));
     S3_TRY(auto head, make_head(call, reader->info()));
     const bool whole_inline = reader->info().size <= base::limits::kInlineBytesMax;
     Reply reply;
@@ -172,6 +174,7 @@ io::Task<Outcome> get_object(Call& call) {
 io::Task<Outcome> head_object(Call& call) {
     S3_TRY_VOID(check_version_id(call));
     S3_TRY(const auto info, co_await call.engine.head_object(call.bucket->id, call.request.key));
+    S3_TRY_VOID(check_object_readable(call, info));
     S3_TRY(auto head, make_head(call, info));
     Reply reply;
     reply.status = head.head.status;
@@ -184,9 +187,7 @@ namespace {
 
 void write_checksums(XmlWriter& xml, const std::vector<engine::Checksum>& checksums, std::size_t parts) {
     for (const auto& sum : checksums) {
-        // Attributes name the value alone; "-N" stands with the part count.
-        xml.element(xml_name(sum.algorithm), base::base64_encode(sum.value));
-        (void)parts;
+        xml.element(xml_name(sum.algorithm), checksum_text(sum, parts));
     }
 }
 

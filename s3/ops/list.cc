@@ -68,9 +68,9 @@ void write_prefixes(XmlWriter& xml, const Listing& listing, const engine::ListPa
     }
 }
 
-void write_common(XmlWriter& xml, const Call& call, const Listing& listing) {
+void write_common(XmlWriter& xml, const Call& call, const Listing& listing, std::string_view prefix) {
     xml.element("Name", call.request.bucket);
-    xml.element("Prefix", listing.text(listing.query.prefix));
+    xml.element("Prefix", prefix);
     if (!listing.query.delimiter.empty()) xml.element("Delimiter", listing.text(listing.query.delimiter));
     xml.element("MaxKeys", listing.max_keys);
     if (listing.encode) xml.element("EncodingType", "url");
@@ -87,7 +87,8 @@ io::Task<Outcome> list_objects_v1(Call& call) {
     XmlWriter xml;
     xml.reserve(page.objects.size() * 320 + 1024);
     xml.open("ListBucketResult", kXmlNamespace);
-    write_common(xml, call, *listing);
+    // Clients of version 1 do not decode the prefix.
+    write_common(xml, call, *listing, listing->query.prefix);
     xml.element("Marker", listing->text(marker));
     if (page.truncated && !listing->query.delimiter.empty()) xml.element("NextMarker", listing->text(page.next));
     xml.element("IsTruncated", page.truncated ? "true" : "false");
@@ -104,7 +105,7 @@ io::Task<Outcome> list_objects_v2(Call& call) {
     const auto start_after = call.request.parameter("start-after");
     const auto token = call.request.parameter("continuation-token");
     listing->query.start_after = start_after.value_or("");
-    if (token) {
+    if (token && !token->empty()) {
         // The token is the place in base64, marked so that another text is recognised as none.
         const auto place = token->starts_with("1") ? base::base64url_decode(token->substr(1)) : std::nullopt;
         if (!place) co_return refuse("InvalidArgument", "The continuation token provided is incorrect");
@@ -115,7 +116,7 @@ io::Task<Outcome> list_objects_v2(Call& call) {
     XmlWriter xml;
     xml.reserve(page.objects.size() * 320 + 1024);
     xml.open("ListBucketResult", kXmlNamespace);
-    write_common(xml, call, *listing);
+    write_common(xml, call, *listing, listing->text(listing->query.prefix));
     xml.element("KeyCount", std::uint64_t{page.objects.size() + page.prefixes.size()});
     if (start_after) xml.element("StartAfter", listing->text(*start_after));
     if (token) xml.element("ContinuationToken", *token);
@@ -135,7 +136,7 @@ io::Task<Outcome> list_object_versions(Call& call) {
     S3_TRY(const auto page, co_await call.engine.list_objects(call.bucket->id, listing->query));
     XmlWriter xml;
     xml.open("ListVersionsResult", kXmlNamespace);
-    write_common(xml, call, *listing);
+    write_common(xml, call, *listing, listing->query.prefix);
     xml.element("KeyMarker", listing->text(marker));
     xml.element("VersionIdMarker", call.request.parameter("version-id-marker").value_or(""));
     if (page.truncated) {

@@ -252,7 +252,7 @@ io::Task<S3Result<engine::CompleteOptions>> complete_options(Call& call, base::U
 io::Task<Outcome> complete_multipart_upload(Call& call) {
     auto id = upload_id(call);
     if (!id) co_return std::unexpected(id.error());
-    auto document = co_await read_document(call, limits::kXmlBytesMax);
+    auto document = co_await read_document(call, limits::kXmlBytesMax, DocumentDigests::not_of_the_document);
     if (!document) co_return std::unexpected(document.error());
     auto parts = parse_complete(*document);
     if (!parts) co_return std::unexpected(parts.error());

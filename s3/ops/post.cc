@@ -1,4 +1,5 @@
 // PostObject: an HTML form that uploads a file under a signed policy.
+#include "s3/acl.h"
 #include "s3/auth/post_policy.h"
 #include "s3/ops/body.h"
 #include "s3/ops/ops.h"
@@ -82,7 +83,8 @@ io::Task<Outcome> post_object(Call& call) {
         check_policy(*form, call.request.bucket, key, lookup, {call.options.region, call.env.clock.wall_now()});
     if (!authenticated) co_return std::unexpected(authenticated.error());
     call.key = authenticated->anonymous ? nullptr : call.engine.find_key(authenticated->key_id);
-    if (!call.rights_on(call.bucket->id).write) co_return refuse("AccessDenied");
+    call.auth.anonymous = authenticated->anonymous;
+    if (!call.rights_on(call.bucket->id).write && !public_rights(call).write) co_return refuse("AccessDenied");
     auto properties = properties_of_form(form->fields);
     if (!properties) co_return std::unexpected(properties.error());
     if (const auto tagging = field(*form, "tagging"); !tagging.empty()) {

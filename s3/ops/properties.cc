@@ -1,5 +1,6 @@
 #include "s3/ops/properties.h"
 
+#include "s3/acl.h"
 #include "s3/auth/checksum.h"
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
@@ -34,7 +35,7 @@ S3Result<void> check_header(std::string_view name, std::string_view value) {
         if (name.starts_with(refused)) return std::unexpected(unsupported_header(name));
     }
     if (name.starts_with("x-amz-grant-")) return std::unexpected(unsupported_header(name));
-    if (name == "x-amz-acl" && value != "private" && value != "bucket-owner-full-control") {
+    if (name == kAclHeader && !is_canned_acl(value)) {
         return std::unexpected(unsupported_header(name));
     }
     return {};
@@ -48,7 +49,7 @@ std::string without_aws_chunked(std::string_view encodings) {
         const auto token = base::trim(encodings.substr(0, comma));
         encodings = comma == std::string_view::npos ? std::string_view() : encodings.substr(comma + 1);
         if (token.empty() || base::equal_ignoring_case(token, "aws-chunked")) continue;
-        out += (out.empty() ? "" : ",") + std::string(token);
+        out += (out.empty() ? "" : ", ") + std::string(token);
     }
     return out;
 }
@@ -74,6 +75,10 @@ S3Result<void> take(engine::ObjectProperties& properties, std::size_t& metadata_
             return std::unexpected(s3_error("InvalidStorageClass"));
         }
         properties.storage_class = value == "STANDARD" ? "" : value;
+        return {};
+    }
+    if (name == kAclHeader) {
+        if (value != "private") properties.headers.emplace_back(std::move(name), std::move(value));
         return {};
     }
     if (name == "x-amz-tagging") {
@@ -109,8 +114,9 @@ S3Result<engine::NamedValues> parse_tags(std::string_view text) {
         tags.emplace_back(std::move(*name), std::move(*value));
     }
     if (tags.size() > base::limits::kTagsMax) {
-        return std::unexpected(s3_error("BadRequest", "Object tags cannot be greater than 10"));
+        return std::unexpected(s3_error("InvalidTag", "Object tags cannot be greater than 10"));
     }
+    std::sort(tags.begin(), tags.end());
     return tags;
 }
 
@@ -128,7 +134,7 @@ S3Result<engine::ObjectProperties> properties_of_form(const std::vector<std::pai
     std::size_t metadata_bytes = 0;
     for (const auto& [name, value] : fields) {
         if (name == "acl") {
-            TRY_VOID(check_header("x-amz-acl", value));
+            TRY_VOID(take(properties, metadata_bytes, std::string(kAclHeader), value));
         } else if (name == "tagging") {
             continue;  // an XML document, read by the operation
         } else {
@@ -145,6 +151,7 @@ S3Result<http::Headers> object_headers(const Call& call, const engine::ObjectInf
     headers.add("Accept-Ranges", "bytes");
     bool typed = false;
     for (const auto& [name, value] : info.properties.headers) {
+        if (name == kAclHeader) continue;
         typed = typed || name == "content-type";
         headers.add(name, value);
     }
@@ -157,6 +164,9 @@ S3Result<http::Headers> object_headers(const Call& call, const engine::ObjectInf
         if (!std::string_view(name).starts_with(kResponse)) continue;
         const auto header = name.substr(kResponse.size());
         if (std::find(std::begin(kKeptHeaders), std::end(kKeptHeaders), header) == std::end(kKeptHeaders)) continue;
+        if (call.auth.anonymous) {
+            return refuse("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.");
+        }
         if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) return refuse("InvalidArgument");
         headers.set(header, value);
     }

@@ -124,7 +124,7 @@ void write_failure(XmlWriter& xml, const DeleteEntry& entry, const S3Error& erro
 }  // namespace
 
 io::Task<Outcome> delete_objects(Call& call) {
-    auto document = co_await read_document(call, base::limits::kXmlBytesMax, true);
+    auto document = co_await read_document(call, base::limits::kXmlBytesMax, DocumentDigests::required);
     if (!document) co_return std::unexpected(document.error());
     auto message = parse_delete(*document);
     if (!message) co_return std::unexpected(message.error());

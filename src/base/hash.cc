@@ -81,23 +81,46 @@ Hash256 sha256(std::string_view bytes) {
     return out;
 }
 
-std::string hmac_sha256(std::string_view key, std::string_view message) {
+namespace {
+
+// The two padded keys of RFC 2104, for digests with blocks of 64 bytes.
+struct PaddedKey {
     std::array<char, 64> inner{};
     std::array<char, 64> outer{};
+
+    explicit PaddedKey(std::string_view key) {
+        for (std::size_t i = 0; i < inner.size(); ++i) {
+            const char k = i < key.size() ? key[i] : '\0';
+            inner[i] = static_cast<char>(k ^ 0x36);
+            outer[i] = static_cast<char>(k ^ 0x5c);
+        }
+    }
+};
+
+}  // namespace
+
+std::string hmac_sha256(std::string_view key, std::string_view message) {
     Hash256 short_key;
-    if (key.size() > inner.size()) {
+    if (key.size() > 64) {
         short_key = sha256(key);
         key = short_key.view();
     }
-    for (std::size_t i = 0; i < inner.size(); ++i) {
-        const char k = i < key.size() ? key[i] : '\0';
-        inner[i] = static_cast<char>(k ^ 0x36);
-        outer[i] = static_cast<char>(k ^ 0x5c);
-    }
+    const PaddedKey padded(key);
     Hash256 digest;
-    one_shot(Digest::sha256, {inner.data(), inner.size()}, message, digest.bytes.data());
-    one_shot(Digest::sha256, {outer.data(), outer.size()}, digest.view(), digest.bytes.data());
+    one_shot(Digest::sha256, {padded.inner.data(), 64}, message, digest.bytes.data());
+    one_shot(Digest::sha256, {padded.outer.data(), 64}, digest.view(), digest.bytes.data());
     return std::string(digest.view());
+}
+
+std::string hmac_sha1(std::string_view key, std::string_view message) {
+    const auto short_key = key.size() > 64 ? sha1(key) : std::string(key);
+    const PaddedKey padded(short_key);
+    std::string digest(20, '\0');
+    auto* out = reinterpret_cast<unsigned char*>(digest.data());
+    one_shot(Digest::sha1, {padded.inner.data(), 64}, message, out);
+    const std::string first = digest;
+    one_shot(Digest::sha1, {padded.outer.data(), 64}, first, out);
+    return digest;
 }
 
 }  // namespace larder::base

@@ -36,6 +36,8 @@ std::string md5(std::string_view bytes);
 Hash256 sha256(std::string_view bytes);
 std::string sha1(std::string_view bytes);
 
+// HMAC-SHA-1 (RFC 2104), 20 raw bytes; for the first form of signed upload policies only.
+std::string hmac_sha1(std::string_view key, std::string_view message);
 // HMAC-SHA-256 (RFC 2104), 32 raw bytes.
 std::string hmac_sha256(std::string_view key, std::string_view message);
 
