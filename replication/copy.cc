@@ -103,7 +103,8 @@ Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bu
     if (options.properties) object.properties = *options.properties;
     auto& headers = object.properties.headers;
     std::erase_if(headers, [&](const auto& header) {
-        return std::find(options.headers_dropped.begin(), options.headers_dropped.end(), header.first) != options.headers_dropped.end();
+        return std::find(options.headers_dropped.begin(), options.headers_dropped.end(), header.first) !=
+               options.headers_dropped.end();
     });
     headers.insert(headers.end(), options.headers_added.begin(), options.headers_added.end());
     object.properties.tags = std::move(tags);

@@ -359,8 +359,8 @@ class Engine {
     // forbids it.
     virtual Task<Result<ObjectInfo>> rename_object(BucketId bucket, std::string from, std::string to,
                                                    Condition condition) = 0;
-    // Changes properties (not the content, its time or version) atomically; `edit` may run more than once and may refuse.
-    // not_found/object.
+    // Changes properties (not the content, its time or version) atomically; `edit` may run more than once and may
+    // refuse. not_found/object.
     virtual Task<Result<void>> update_properties(BucketId bucket, std::string key,
                                                  std::function<Result<void>(ObjectProperties&)> edit) = 0;
     // Changes tags without making a new version. not_found/object.

@@ -1,15 +1,16 @@
 #include "s3/acl.h"
 
-#include <algorithm>
-
 #include "s3/xml/xml_writer.h"
 #include "src/base/encoding.h"
+
+#include <algorithm>
 
 namespace larder::s3 {
 
 namespace {
 
-constexpr std::string_view kCanned[] = {"private", "public-read", "public-read-write", "authenticated-read",
+constexpr std::string_view kCanned[] = {"private",           "public-read",
+                                        "public-read-write", "authenticated-read",
                                         "bucket-owner-read", "bucket-owner-full-control"};
 constexpr std::string_view kEverybody = "http://acs.amazonaws.com/groups/global/AllUsers";
 constexpr std::string_view kAnyKey = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
@@ -20,13 +21,16 @@ bool allows_reading(std::string_view acl, bool anonymous) {
 
 }  // namespace
 
-bool is_canned_acl(std::string_view acl) { return std::find(std::begin(kCanned), std::end(kCanned), acl) != std::end(kCanned); }
+bool is_canned_acl(std::string_view acl) {
+    return std::find(std::begin(kCanned), std::end(kCanned), acl) != std::end(kCanned);
+}
 
 S3Result<std::string> requested_acl(const Call& call) {
     for (const auto& [name, value] : call.exchange.request().headers.fields()) {
         const auto lower = base::to_lower(name);
         if (!lower.starts_with("x-amz-grant-") && (lower != kAclHeader || is_canned_acl(value))) continue;
-        auto error = s3_error("NotImplemented", "Access control lists of single grants are not implemented; give keys rights instead");
+        auto error = s3_error("NotImplemented",
+                              "Access control lists of single grants are not implemented; give keys rights instead");
         error.extra.emplace_back("Header", lower);
         return std::unexpected(std::move(error));
     }

@@ -2,10 +2,10 @@
 // Lists of single grants are not offered.
 #pragma once
 
+#include "s3/call.h"
+
 #include <optional>
 #include <string_view>
-
-#include "s3/call.h"
 
 namespace larder::s3 {
 

@@ -76,15 +76,16 @@ bool has_right(const engine::Rights& rights, Right wanted) {
     return false;
 }
 
-// By the key's rights, or by what the bucket's access list gives to everybody. The body of an object is judged by its own
-// list, once its row is in hand.
+// By the key's rights, or by what the bucket's access list gives to everybody. The body of an object is judged by its
+// own list, once its row is in hand.
 bool may_run(const Call& call, const Route& route) {
     if (has_right(call.rights_on(call.bucket->id), route.right)) return true;
     if (route.right == Right::none) return !call.auth.anonymous;
     const std::string_view name = route.name;
     if (name == "GetObject" || name == "HeadObject") return true;
-    static constexpr std::string_view open_to_all[] = {"ListObjects",  "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads",
-                                                       "HeadBucket",   "PutObject",     "DeleteObject",       "DeleteObjects"};
+    static constexpr std::string_view open_to_all[] = {"ListObjects",          "ListObjectsV2", "ListObjectVersions",
+                                                       "ListMultipartUploads", "HeadBucket",    "PutObject",
+                                                       "DeleteObject",         "DeleteObjects"};
     const bool is_open = std::find(std::begin(open_to_all), std::end(open_to_all), name) != std::end(open_to_all);
     return is_open && has_right(public_rights(call), route.right);
 }

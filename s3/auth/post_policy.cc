@@ -251,7 +251,8 @@ S3Result<void> check_first_signature(const PostForm& form, const std::string& ke
     const auto secret = secrets(key_id);
     if (!secret) return refuse("InvalidAccessKeyId");
     const auto expected = base::base64_encode(base::hmac_sha1(*secret, field(form, "policy").value_or("")));
-    if (!base::equal_constant_time(expected, field(form, "signature").value_or(""))) return refuse("SignatureDoesNotMatch");
+    if (!base::equal_constant_time(expected, field(form, "signature").value_or("")))
+        return refuse("SignatureDoesNotMatch");
     return {};
 }
 

@@ -192,7 +192,8 @@ io::Task<Outcome> put_acl(Call& call) {
     auto document = co_await read_document(call, kDocumentMax);
     if (!document) co_return std::unexpected(document.error());
     if (!document->empty() || !call.header(kAclHeader)) {
-        co_return refuse("NotImplemented", "Access control lists of single grants are not implemented; give keys rights instead");
+        co_return refuse("NotImplemented",
+                         "Access control lists of single grants are not implemented; give keys rights instead");
     }
     if (call.request.key.empty()) {
         S3_TRY_VOID(co_await set_bucket_acl(call.engine, call.bucket->id, std::move(*acl)));

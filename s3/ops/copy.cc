@@ -1,6 +1,6 @@
+#include "s3/acl.h"
 #include "s3/ops/body.h"
 #include "s3/ops/copy_source.h"
-#include "s3/acl.h"
 #include "s3/ops/ops.h"
 #include "s3/ops/properties.h"
 #include "s3/xml/xml_writer.h"
@@ -85,7 +85,8 @@ S3Result<engine::CopyOptions> copy_options(const Call& call, const engine::CopyS
     if (checksum) options.checksums = std::vector{*checksum};
     // A copy is private unless it is asked to be something else, whatever its source is.
     options.headers_dropped = {std::string(kAclHeader)};
-    if (const auto acl = call.header(kAclHeader); acl && *acl != "private") options.headers_added.emplace_back(kAclHeader, *acl);
+    if (const auto acl = call.header(kAclHeader); acl && *acl != "private")
+        options.headers_added.emplace_back(kAclHeader, *acl);
     return options;
 }
 

@@ -165,7 +165,8 @@ S3Result<http::Headers> object_headers(const Call& call, const engine::ObjectInf
         const auto header = name.substr(kResponse.size());
         if (std::find(std::begin(kKeptHeaders), std::end(kKeptHeaders), header) == std::end(kKeptHeaders)) continue;
         if (call.auth.anonymous) {
-            return refuse("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.");
+            return refuse("InvalidRequest",
+                          "Request specific response headers cannot be used for anonymous GET requests.");
         }
         if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) return refuse("InvalidArgument");
         headers.set(header, value);
