@@ -38,7 +38,6 @@ using base::WallTime;
 using io::Task;
 
 // ---- Buckets ------------------------------------------------------------------------------------------------------
-
 struct Quota {
     std::optional<std::uint64_t> bytes_max;
     std::optional<std::uint64_t> objects_max;
@@ -61,7 +60,6 @@ struct BucketUsage {
 };
 
 // ---- Access keys --------------------------------------------------------------------------------------------------
-
 struct Rights {
     bool read = false;
     bool write = false;
@@ -81,7 +79,6 @@ struct AccessKey {
 };
 
 // ---- Objects ------------------------------------------------------------------------------------------------------
-
 enum class ChecksumAlgorithm : std::uint8_t { crc32 = 1, crc32c = 2, crc64nvme = 3, sha1 = 4, sha256 = 5 };
 struct Checksum {
     ChecksumAlgorithm algorithm = ChecksumAlgorithm::crc32;
@@ -213,7 +210,6 @@ struct CopyOptions {
 };
 
 // ---- Multipart uploads --------------------------------------------------------------------------------------------
-
 struct UploadInfo {
     UploadId id;
     BucketId bucket;
@@ -259,7 +255,6 @@ struct PartsPage {
 };
 
 // ---- POSIX attributes ---------------------------------------------------------------------------------------------
-
 // Registers beside the content: writing them makes no new version (docs/ARCHITECTURE.md). Absent: never set.
 struct PosixAttributes {
     std::optional<std::uint32_t> mode;
@@ -271,7 +266,6 @@ struct PosixAttributes {
 };
 
 // ---- Changes ------------------------------------------------------------------------------------------------------
-
 struct ChangeEvent {
     BucketId bucket;
     std::string key;
@@ -285,7 +279,6 @@ struct ChangePage {
 };
 
 // ---- State for administrators -------------------------------------------------------------------------------------
-
 struct DataFolder {
     std::string path;
     std::uint64_t total_bytes = 0;
@@ -363,8 +356,6 @@ class Engine {
     // refuse. not_found/object.
     virtual Task<Result<void>> update_properties(BucketId bucket, std::string key,
                                                  std::function<Result<void>(ObjectProperties&)> edit) = 0;
-    // Changes tags without making a new version. not_found/object.
-    virtual Task<Result<void>> set_object_tags(BucketId bucket, std::string key, NamedValues tags) = 0;
 
     virtual Task<Result<UploadInfo>> create_upload(UploadInfo wanted) = 0;  // id and created are made here
     // not_found/upload. A later write of the same number replaces the part.

@@ -58,7 +58,6 @@ class LocalEngine final : public Engine {
                                            Condition condition) override;
     Task<Result<void>> update_properties(BucketId bucket, std::string key,
                                          std::function<Result<void>(ObjectProperties&)> edit) override;
-    Task<Result<void>> set_object_tags(BucketId bucket, std::string key, NamedValues tags) override;
 
     Task<Result<UploadInfo>> create_upload(UploadInfo wanted) override;
     Task<Result<UploadInfo>> find_upload(BucketId bucket, std::string key, UploadId upload) override;

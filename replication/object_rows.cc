@@ -222,13 +222,6 @@ Task<Result<void>> LocalEngine::update_properties(BucketId bucket, std::string k
     co_return Result<void>();
 }
 
-Task<Result<void>> LocalEngine::set_object_tags(BucketId bucket, std::string key, NamedValues tags) {
-    return update_properties(bucket, std::move(key), [tags](ObjectProperties& properties) -> Result<void> {
-        properties.tags = tags;
-        return {};
-    });
-}
-
 Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string from, std::string to,
                                                     Condition condition) {
     CO_TRY(const auto state, bucket_for_write(bucket));

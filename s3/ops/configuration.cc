@@ -32,6 +32,14 @@ Outcome show_setting(const Call& call, const std::string& name, std::string_view
     return xml_reply(found->second);
 }
 
+io::Task<base::Result<void>> set_tags(Call& call, engine::NamedValues tags) {
+    return call.engine.update_properties(call.bucket->id, call.request.key,
+                                         [tags](engine::ObjectProperties& properties) -> base::Result<void> {
+                                             properties.tags = tags;
+                                             return {};
+                                         });
+}
+
 std::string tagging_xml(const engine::NamedValues& tags) {
     XmlWriter xml;
     xml.open("Tagging", kXmlNamespace);
@@ -94,12 +102,12 @@ io::Task<Outcome> put_object_tagging(Call& call) {
     auto tags = parse_tagging(*document);
     if (!tags) co_return std::unexpected(tags.error());
     if (tags->size() > 10) co_return refuse("InvalidTag", "Object tags cannot be greater than 10");
-    S3_TRY_VOID(co_await call.engine.set_object_tags(call.bucket->id, call.request.key, std::move(*tags)));
+    S3_TRY_VOID(co_await set_tags(call, std::move(*tags)));
     co_return Reply{};
 }
 
 io::Task<Outcome> delete_object_tagging(Call& call) {
-    S3_TRY_VOID(co_await call.engine.set_object_tags(call.bucket->id, call.request.key, {}));
+    S3_TRY_VOID(co_await set_tags(call, {}));
     Reply reply;
     reply.status = 204;
     co_return reply;

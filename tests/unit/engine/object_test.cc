@@ -118,18 +118,22 @@ TEST_CASE("what is said of an object is kept", "[engine]") {
 
 TEST_CASE("new tags make no new version and leave the body alone", "[engine]") {
     Node node;
+    const auto tag = [](ObjectProperties& properties) -> Result<void> {
+        properties.tags = {{"x", "y"}};
+        return {};
+    };
     const auto id = node.bucket("b");
     for (const auto& body : {std::string("small"), pattern(100'000)}) {
         const auto put = node.put(id, "k", body);
         REQUIRE(put);
-        REQUIRE(node.run(node.engine->set_object_tags(id, "k", {{"x", "y"}})));
+        REQUIRE(node.run(node.engine->update_properties(id, "k", tag)));
         const auto head = node.head(id, "k");
         CHECK(head->version == put->version);
         CHECK(head->modified == put->modified);
         CHECK(head->properties.tags == NamedValues{{"x", "y"}});
         CHECK((node.get(id, "k") == body));
     }
-    CHECK(node.run(node.engine->set_object_tags(id, "none", {})).error().is(Code::not_found, Subject::object));
+    CHECK(node.run(node.engine->update_properties(id, "none", tag)).error().is(Code::not_found, Subject::object));
     CHECK(node.damage().empty());
 }
 
