@@ -35,7 +35,7 @@ constexpr Kind kKinds[] = {
     {"InvalidAccessKeyId", 403, "The access key Id you provided does not exist in our records."},
     {"InvalidArgument", 400, "Invalid Argument"},
     {"InvalidBucketName", 400, "The specified bucket is not valid."},
-    {"InvalidChunkSizeError", 403, "Only the last chunk is allowed to have a size less than 8192 bytes"},
+    {"InvalidChunkSizeError", 400, "Only the last chunk is allowed to have a size less than 8192 bytes"},
     {"InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid."},
     {"InvalidLocationConstraint", 400, "The specified location constraint is not valid"},
     {"InvalidPart", 400, "One or more of the specified parts could not be found or did not match."},
@@ -53,6 +53,7 @@ constexpr Kind kKinds[] = {
     {"MalformedTrailerError", 400,
      "The request contained trailing data that was not well-formed or did not conform to our published schema."},
     {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema"},
+    {"MaxPostPreDataLengthExceeded", 400, "Your POST request fields preceding the upload file were too large."},
     {"MaxMessageLengthExceeded", 400, "Your request was too big."},
     {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"},
     {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."},
@@ -159,6 +160,19 @@ S3Error s3_error_of(const base::Error& error) {
                         code == "InsufficientStorage" || code == "QuotaExceeded" ||
                         error.subject == base::Subject::part;
     return s3_error(code, inside ? error.message : std::string());
+}
+
+S3Error s3_error_of_body(const base::Error& error) {
+    switch (error.code) {
+        case base::Code::disconnected:
+            return s3_error("IncompleteBody");
+        case base::Code::timeout:
+            return s3_error("RequestTimeout");
+        case base::Code::invalid_argument:
+            return s3_error("InvalidRequest", error.message);
+        default:
+            return s3_error_of(error);
+    }
 }
 
 std::string error_xml(const S3Error& error, std::string_view resource, std::string_view request_id) {

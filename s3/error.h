@@ -24,6 +24,8 @@ using S3Result = std::expected<T, S3Error>;
 S3Error s3_error(std::string_view code, std::string message = {});
 // What an error of the engine or of the connection amounts to.
 S3Error s3_error_of(const base::Error& error);
+// The same for a failure to read the request's body.
+S3Error s3_error_of_body(const base::Error& error);
 
 std::string error_xml(const S3Error& error, std::string_view resource, std::string_view request_id);
 

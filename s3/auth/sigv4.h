@@ -2,6 +2,7 @@
 // place where a signature is judged; every operation and every body reader builds on what it returns.
 #pragma once
 
+#include "s3/auth/credentials.h"
 #include "s3/error.h"
 #include "src/base/id.h"
 #include "src/base/time.h"
@@ -49,16 +50,6 @@ S3Result<Authenticated> authenticate(const http::RequestHead& head, const Secret
                                      const AuthOptions& options);
 
 // HMAC chain of date, region and service; kept for the last keys used. 32 raw bytes.
-std::string signing_key(std::string_view key_id, std::string_view secret, std::string_view date,
-                        std::string_view region);
-
-// "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…" in its parts, for tests and fuzzing. Malformed:
-// nullopt.
-struct Authorization {
-    std::string key_id, date, region, service, signature;
-    std::vector<std::string> signed_headers;
-    std::string scope() const { return date + "/" + region + "/" + service + "/aws4_request"; }
-};
-std::optional<Authorization> parse_authorization(std::string_view header);
+std::string signing_key(const Credential& credential, std::string_view secret);
 
 }  // namespace larder::s3

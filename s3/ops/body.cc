@@ -71,7 +71,7 @@ io::Task<S3Result<Received>> receive_body(Call& call, PayloadReader& payload, en
         const auto left = length ? *length - done : kBlock;
         // A byte more than is left, so that the last read also meets the verified end.
         auto piece = Buffer::allocate(std::min<std::uint64_t>(kBlock, left + (left == 0 ? 1 : 0)));
-        auto got = co_await payload.read(piece.writable());
+        auto got = co_await payload.read(piece);
         if (!got) co_return std::unexpected(got.error());
         if (*got == 0) break;
         piece.truncate(*got);
@@ -80,8 +80,7 @@ io::Task<S3Result<Received>> receive_body(Call& call, PayloadReader& payload, en
         std::optional<base::Hash256> sha256;
         if (length && done == *length && *got == done) {
             // The whole body in one piece: once its declared hash is verified, that hash is the block's name.
-            std::byte beyond{};
-            auto end = co_await payload.read({&beyond, 1});
+            auto end = co_await payload.read(Buffer::allocate(1));
             if (!end) co_return std::unexpected(end.error());
             sha256 = payload.payload_hash();
         }
@@ -95,6 +94,8 @@ io::Task<S3Result<Received>> receive_body(Call& call, PayloadReader& payload, en
 
 namespace larder::s3 {
 
+constexpr std::size_t kDocumentStep = 64 * 1024;
+
 io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most, DocumentDigests mode) {
     auto payload = make_payload(call.env, call.exchange, call.auth);
     if (!payload) co_return std::unexpected(payload.error());
@@ -106,12 +107,11 @@ io::Task<S3Result<std::string>> read_document(Call& call, std::size_t most, Docu
     }
     std::string text;
     for (;;) {
-        const auto had = text.size();
-        text.resize(std::min(had + 65536, most + 1));
-        auto got = co_await (*payload)->read({reinterpret_cast<std::byte*>(text.data()) + had, text.size() - had});
+        auto piece = base::Buffer::allocate(std::min(kDocumentStep, most + 1 - text.size()));
+        auto got = co_await (*payload)->read(piece);
         if (!got) co_return std::unexpected(got.error());
-        text.resize(had + *got);
         if (*got == 0) break;
+        text.append(piece.chars().substr(0, *got));
         if (text.size() > most) co_return refuse("MaxMessageLengthExceeded");
     }
     std::vector<engine::ChecksumAlgorithm> algorithms;

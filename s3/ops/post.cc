@@ -14,17 +14,7 @@ namespace larder::s3::ops {
 namespace {
 
 std::string_view field(const PostForm& form, std::string_view name) {
-    for (const auto& [given, value] : form.fields) {
-        if (given == name) return value;
-    }
-    return {};
-}
-
-std::string key_of(const PostForm& form) {
-    std::string key(field(form, "key"));
-    constexpr std::string_view kVariable = "${filename}";
-    if (const auto at = key.find(kVariable); at != std::string::npos) key.replace(at, kVariable.size(), form.file_name);
-    return key;
+    return form.field(name).value_or("");
 }
 
 // 204 unless the form asks for 200, 201 (with a document) or a redirect.
@@ -69,7 +59,7 @@ io::Task<Outcome> post_object(Call& call) {
     FormReader reader(call.exchange, std::string(type));
     auto form = co_await reader.read_fields();
     if (!form) co_return std::unexpected(form.error());
-    const auto key = key_of(*form);
+    const std::string key(field(*form, "key"));
     if (key.empty()) co_return refuse("InvalidArgument", "Bucket POST must contain a field named 'key'.");
     if (key.size() > base::limits::kKeyBytesMax) co_return refuse("KeyTooLongError");
     if (!call.bucket) co_return refuse("NoSuchBucket");
@@ -79,11 +69,11 @@ io::Task<Outcome> post_object(Call& call) {
             found && !found->disabled && !(found->expires && *found->expires <= call.env.clock.wall_now());
         return good ? std::optional(found->secret) : std::nullopt;
     };
-    auto authenticated =
+    auto grant =
         check_policy(*form, call.request.bucket, key, lookup, {call.options.region, call.env.clock.wall_now()});
-    if (!authenticated) co_return std::unexpected(authenticated.error());
-    call.key = authenticated->anonymous ? nullptr : call.engine.find_key(authenticated->key_id);
-    call.auth.anonymous = authenticated->anonymous;
+    if (!grant) co_return std::unexpected(grant.error());
+    call.key = grant->who.anonymous ? nullptr : call.engine.find_key(grant->who.key_id);
+    call.auth.anonymous = grant->who.anonymous;
     if (!call.rights_on(call.bucket->id).write && !public_rights(call).write) co_return refuse("AccessDenied");
     auto properties = properties_of_form(form->fields);
     if (!properties) co_return std::unexpected(properties.error());
@@ -97,12 +87,12 @@ io::Task<Outcome> post_object(Call& call) {
         if (!name.starts_with("x-amz-checksum-")) continue;
         if (const auto algorithm = algorithm_from(name.substr(15))) algorithms.push_back(*algorithm);
     }
-    const auto range = policy_length_range(*form).value_or(LengthRange{0, base::limits::kSinglePutBytesMax});
+    const auto most = std::min(grant->length.most, base::limits::kSinglePutBytesMax);
     auto writer = call.engine.put_object(call.bucket->id, key, std::nullopt);
     auto received = co_await receive_bytes(
-        call, [&reader](std::span<std::byte> out) { return reader.read_file(out); }, *writer, algorithms, range.most);
+        call, [&reader](std::span<std::byte> out) { return reader.read_file(out); }, *writer, algorithms, most);
     if (!received) co_return std::unexpected(received.error());
-    if (received->size < range.least) co_return refuse("EntityTooSmall");
+    if (received->size < grant->length.least) co_return refuse("EntityTooSmall");
     for (const auto& sum : received->checksums) {
         if (field(*form, header_name(sum.algorithm)) != checksum_text(sum, 0)) co_return refuse("BadDigest");
     }
