@@ -29,14 +29,12 @@
 #include <vector>
 
 namespace larder::engine {
-
 using base::BucketId;
 using base::Result;
 using base::Tag;
 using base::UploadId;
 using base::WallTime;
 using io::Task;
-
 // ---- Buckets ------------------------------------------------------------------------------------------------------
 struct Quota {
     std::optional<std::uint64_t> bytes_max;
@@ -127,14 +125,17 @@ class ObjectReader {
     virtual Task<Result<base::Buffer>> read(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
-// What must hold of the current version for a write to happen, judged atomically with the write.
+// What must hold of the current version; judged atomically with the write.
 struct Condition {
     bool if_absent = false;                      // If-None-Match: *  → precondition_failed when there is one
     bool if_present = false;                     // If-Match: *       → not_found when there is none
     std::optional<std::string> if_etag;          // If-Match: "…"     → not_found / precondition_failed
+    std::optional<std::string> if_not_etag;      // If-None-Match: "…"
     std::optional<std::uint64_t> if_size;        // for deletes
     std::optional<WallTime> if_modified_second;  // for deletes: Last-Modified equals, to the second
-    bool none() const { return !if_absent && !if_present && !if_etag && !if_size && !if_modified_second; }
+    bool none() const {
+        return !if_absent && !if_present && !if_etag && !if_not_etag && !if_size && !if_modified_second;
+    }
 };
 
 // What is known only when the body has ended.
@@ -387,7 +388,7 @@ class Engine {
     // Reads and verifies everything stored; returns sentences naming what is damaged.
     virtual Task<Result<std::vector<std::string>>> verify() = 0;
     virtual Task<Result<void>> snapshot(std::string folder) = 0;
-    // Ends background work and closes the stores. Nothing may be under way.
+    // Ends background work and closes the stores.
     virtual Task<Result<void>> close() = 0;
 };
 

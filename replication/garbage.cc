@@ -183,7 +183,10 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
             for (const auto& part : parts) CO_TRY_VOID(co_await refer_again(part.content, unknown));
         }
     }
-    for (const auto& owner : unknown) CO_TRY_VOID(co_await blocks_->drop_references(owner));
+    // Rows that were set aside may name any of them: what they would free is kept until they are restored or given up.
+    if (db_->report().quarantined.empty()) {
+        for (const auto& owner : unknown) CO_TRY_VOID(co_await blocks_->drop_references(owner));
+    }
     base::log::info("the block index was rebuilt from the segments", {{"owners", recovered.size()}});
     co_return Result<void>();
 }

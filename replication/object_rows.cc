@@ -17,6 +17,11 @@ Result<void> judge(const Condition& condition, const model::Object* current, con
         if (current == nullptr) return {};
         return fail(Code::precondition_failed, Subject::object, "the object exists");
     }
+    if (condition.if_not_etag) {
+        // Satisfied by an object that is not there.
+        if (current == nullptr || *condition.if_not_etag != current->etag) return {};
+        return fail(Code::precondition_failed, Subject::object, "the object has this ETag");
+    }
     if (current == nullptr) return no_object(key);
     if (condition.if_etag && *condition.if_etag != current->etag) {
         return fail(Code::precondition_failed, Subject::object, "the object's ETag is another");

@@ -28,7 +28,8 @@ bool is_canned_acl(std::string_view acl) {
 S3Result<std::string> requested_acl(const Call& call) {
     for (const auto& [name, value] : call.exchange.request().headers.fields()) {
         const auto lower = base::to_lower(name);
-        if (!lower.starts_with("x-amz-grant-") && (lower != kAclHeader || is_canned_acl(value))) continue;
+        if (lower == kAclHeader && !is_canned_acl(value)) return std::unexpected(s3_error("InvalidArgument"));
+        if (!lower.starts_with("x-amz-grant-")) continue;
         auto error = s3_error("NotImplemented",
                               "Access control lists of single grants are not implemented; give keys rights instead");
         error.extra.emplace_back("Header", lower);

@@ -118,7 +118,7 @@ io::Task<Outcome> S3Door::Impl::answer(Call& call, const char*& operation) {
                 co_return reply;
             }
         }
-        const bool no_origin = !call.header("origin");
+        const bool no_origin = !call.header("origin") || !call.header("access-control-request-method");
         co_return no_origin ? refuse("BadRequest", "Insufficient information. Origin request header needed.")
                             : refuse("AccessForbidden", "CORSResponse: This CORS request is not allowed.");
     }

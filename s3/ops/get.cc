@@ -53,8 +53,9 @@ S3Result<Head> make_head(const Call& call, const engine::ObjectInfo& info) {
     if (out.part.partial) {
         out.head.status = 206;
         out.head.headers.add("Content-Range", content_range(out.part, info.size));
-    } else {
-        add_checksum_headers(call, info, out.head.headers);
+    }
+    if (!out.part.partial || out.part.stored != nullptr) {
+        add_checksum_headers(call, info, out.part.stored, out.head.headers);
     }
     if (out.part.parts_count) out.head.headers.add("x-amz-mp-parts-count", std::to_string(*out.part.parts_count));
     out.head.headers.add("x-amz-request-id", call.request_id);

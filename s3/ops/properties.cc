@@ -174,11 +174,15 @@ S3Result<http::Headers> object_headers(const Call& call, const engine::ObjectInf
     return headers;
 }
 
-void add_checksum_headers(const Call& call, const engine::ObjectInfo& info, http::Headers& headers) {
+void add_checksum_headers(const Call& call, const engine::ObjectInfo& info, const engine::PartInfo* part,
+                          http::Headers& headers) {
     if (!base::equal_ignoring_case(call.header("x-amz-checksum-mode").value_or(""), "enabled")) return;
-    for (const auto& sum : info.checksums) {
+    for (const auto& sum : part == nullptr ? info.checksums : part->checksums) {
         headers.add(header_name(sum.algorithm), checksum_text(sum, info.parts.size()));
-        headers.set("x-amz-checksum-type", sum.composite ? "COMPOSITE" : "FULL_OBJECT");
+    }
+    // The kind is the object's, also where a part is shown.
+    if (!info.checksums.empty()) {
+        headers.set("x-amz-checksum-type", info.checksums.front().composite ? "COMPOSITE" : "FULL_OBJECT");
     }
 }
 
@@ -196,8 +200,11 @@ S3Result<engine::Condition> write_condition(const Call& call) {
         return std::unexpected(unsupported_header("If-Match,If-None-Match"));
     }
     if (none_match) {
-        if (base::trim(*none_match) != "*") return std::unexpected(unsupported_header("If-None-Match"));
-        condition.if_absent = true;
+        if (base::trim(*none_match) == "*") {
+            condition.if_absent = true;
+        } else {
+            condition.if_not_etag = bare_etag(*none_match);
+        }
     }
     if (match) {
         if (base::trim(*match) == "*") {
@@ -291,6 +298,7 @@ S3Result<Part> requested_part(const Call& call, const engine::ObjectInfo& info) 
         std::uint64_t offset = 0;
         for (const auto& stored : info.parts) {
             if (stored.number == static_cast<int>(*number)) {
+                part.stored = &stored;
                 part.offset = offset;
                 part.length = stored.size;
                 part.partial = true;

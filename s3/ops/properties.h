@@ -15,7 +15,9 @@ S3Result<engine::NamedValues> parse_tags(std::string_view text);
 
 // Headers of an answer that shows the object: ETag, Last-Modified, metadata, … `response_overrides` applies response-*.
 S3Result<http::Headers> object_headers(const Call& call, const engine::ObjectInfo& info);
-void add_checksum_headers(const Call& call, const engine::ObjectInfo& info, http::Headers& headers);
+// Those of the whole object, or of one of its parts.
+void add_checksum_headers(const Call& call, const engine::ObjectInfo& info, const engine::PartInfo* part,
+                          http::Headers& headers);
 
 // If-None-Match: * and If-Match of a write.
 S3Result<engine::Condition> write_condition(const Call& call);
@@ -32,6 +34,7 @@ struct Part {
     std::uint64_t length = 0;
     bool partial = false;  // answer 206
     std::optional<int> parts_count;
+    const engine::PartInfo* stored = nullptr;  // the part of the upload that partNumber names
 };
 S3Result<Part> requested_part(const Call& call, const engine::ObjectInfo& info);
 
