@@ -33,8 +33,6 @@ struct StoreMetrics {
     base::Counter corrupt;
 };
 
-class LocalStore;
-
 class LocalLease final : public Lease {
  public:
     LocalLease(std::shared_ptr<std::multiset<Owner>> held, std::vector<Owner> owners)
@@ -118,6 +116,7 @@ class LocalStore final : public BlockStore {
         auto* folder = choose_folder(packed.header.total_bytes());
         if (folder == nullptr) co_return base::fail(Code::no_space, Subject::disk, full_message());
         const auto header = packed.header;
+        const PutUnderWay under_way(puts_);
         CO_TRY(const auto place, co_await folder->append(std::move(packed)));
         CO_TRY(const auto entry, co_await index_.add(header, place, damaged));
         if (!damaged && entry.place == place) {
@@ -228,6 +227,13 @@ class LocalStore final : public BlockStore {
     }
 
  private:
+    // Counts the puts between their record and its index entry.
+    struct PutUnderWay {
+        explicit PutUnderWay(std::size_t& n) : count(n) { ++count; }
+        ~PutUnderWay() { --count; }
+        std::size_t& count;
+    };
+
     io::Task<void> count() {
         const auto totals = co_await index_.totals();
         if (totals) totals_ = *totals;
@@ -337,14 +343,13 @@ class LocalStore final : public BlockStore {
     }
 
     io::Task<Result<void>> compact(Folder& folder, std::uint32_t segment) {
+        if (puts_ > 0) co_return Result<void>();  // a record not indexed yet would look dead
         std::vector<std::pair<Place, Hash256>> live;
         std::uint64_t live_bytes = 0;
         std::vector<std::pair<std::uint64_t, RecordHeader>> records;
-        CO_TRY_VOID(co_await env_.blocking.run([&folder, segment, &records] {
-            return folder.scan(segment, [&](std::uint64_t offset, const RecordHeader& header) {
-                records.emplace_back(offset, header);
-                return true;
-            });
+        CO_TRY_VOID(folder.scan(segment, [&](std::uint64_t offset, const RecordHeader& header) {
+            records.emplace_back(offset, header);
+            return true;
         }));
         for (const auto& [offset, header] : records) {
             const Place place{folder.number(), segment, offset, header.total_bytes()};
@@ -378,6 +383,7 @@ class LocalStore final : public BlockStore {
     std::shared_ptr<std::multiset<Owner>> leased_ = std::make_shared<std::multiset<Owner>>();
     std::set<Owner> recovered_;
     Index::Totals totals_;
+    std::size_t puts_ = 0;
     io::TaskGroup tasks_;
 };
 

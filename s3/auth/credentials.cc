@@ -139,7 +139,7 @@ S3Result<void> Claim::read_query(const RawQuery& query) {
     if (!time) return refuse(code, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
     signed_at_ = *time;
     const auto seconds = expiry_of(*expires);
-    if (!seconds) return refuse(code, "X-Amz-Expires must be a number of seconds from 1 to 604800");
+    if (!seconds) return refuse("AccessDenied", "X-Amz-Expires must be a number of seconds from 1 to 604800");
     expires_seconds_ = *seconds;
     payload_ = query_value(query, "X-Amz-Content-Sha256");
     return {};

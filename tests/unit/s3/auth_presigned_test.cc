@@ -86,7 +86,7 @@ TEST_CASE("an expiry is a number of seconds up to seven days") {
     for (const auto expires :
          {"0", "-1", "604801", "9999999999999999999999", "", "1.5", "1h", "%2B5", "5%20", "0x10"}) {
         INFO(expires);
-        CHECK(code_of(judge(with_expiry(expires))) == "AuthorizationQueryParametersError");
+        CHECK(code_of(judge(with_expiry(expires))) == "AccessDenied");
     }
 }
 
