@@ -232,8 +232,8 @@ struct CompleteOptions {
     std::string etag;                 // of the whole, computed by the door from the parts' etags
     std::vector<Checksum> checksums;  // of the whole
     Condition condition;
-    std::uint64_t part_bytes_min =
-        0;  // all but the last must have as many: too_large is never it; invalid_argument/part
+    std::optional<std::uint64_t> size;  // of the whole; invalid_argument/request if the parts differ
+    std::uint64_t part_bytes_min = 0;   // of all but the last part; invalid_argument/part
 };
 
 struct UploadsQuery {

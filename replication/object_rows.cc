@@ -151,19 +151,13 @@ Task<std::vector<Result<DeleteOutcome>>> LocalEngine::delete_objects(BucketId bu
 
 namespace {
 
-std::string after_prefix(std::string prefix) {
-    while (!prefix.empty() && static_cast<std::uint8_t>(prefix.back()) == 0xff) prefix.pop_back();
-    if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<std::uint8_t>(prefix.back()) + 1);
-    return prefix;
-}
-
 // Common prefixes count as entries: one that is not greater than the place to start after is over, with all it folds.
 void start_after(table::RangeQuery& range, const ListQuery& query) {
     range.start_after = query.start_after;
     if (query.delimiter.empty() || !query.start_after.starts_with(query.prefix)) return;
     const auto at = query.start_after.find(query.delimiter, query.prefix.size());
     if (at == std::string::npos) return;
-    range.start_at = after_prefix(query.start_after.substr(0, at + query.delimiter.size()));
+    range.start_at = table::after_prefix(query.start_after.substr(0, at + query.delimiter.size()));
     // Nothing is greater than a prefix of bytes 0xff only.
     if (range.start_at.empty()) range.limit = 0;
 }

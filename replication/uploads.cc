@@ -236,6 +236,9 @@ Task<Result<model::Object>> LocalEngine::assemble(UploadId id, std::vector<Compl
         object.size += info.size;
         object.parts.push_back(std::move(info));
     }
+    if (options.size && *options.size != object.size) {
+        co_return fail(Code::invalid_argument, Subject::request, "the parts are not of the size that was announced");
+    }
     co_return object;
 }
 

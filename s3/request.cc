@@ -23,23 +23,6 @@ std::optional<std::string> bucket_of_host(std::string_view host, std::string_vie
     return base::to_lower(label.substr(0, label.size() - 1));
 }
 
-S3Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view text) {
-    std::vector<std::pair<std::string, std::string>> out;
-    while (!text.empty()) {
-        const auto end = text.find('&');
-        const auto item = text.substr(0, end);
-        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-        if (item.empty()) continue;
-        const auto equals = item.find('=');
-        auto name = base::percent_decode(item.substr(0, equals), true);
-        auto value =
-            equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
-        if (!name || !value) return std::unexpected(s3_error("InvalidURI"));
-        out.emplace_back(std::move(*name), std::move(*value));
-    }
-    return out;
-}
-
 bool looks_like_ipv4(std::string_view name) {
     int dots = 0;
     for (const char c : name) {
@@ -50,6 +33,23 @@ bool looks_like_ipv4(std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<std::vector<std::pair<std::string, std::string>>> parse_pairs(std::string_view text) {
+    std::vector<std::pair<std::string, std::string>> out;
+    while (!text.empty()) {
+        const auto end = text.find('&');
+        const auto item = text.substr(0, end);
+        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+        if (item.empty()) continue;
+        const auto equals = item.find('=');
+        auto name = base::percent_decode(item.substr(0, equals), true);
+        auto value =
+            equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
+        if (!name || !value) return std::nullopt;
+        out.emplace_back(std::move(*name), std::move(*value));
+    }
+    return out;
+}
 
 std::optional<std::string_view> S3Request::parameter(std::string_view name) const {
     for (const auto& [given, value] : query) {
@@ -64,7 +64,9 @@ S3Result<S3Request> parse_request(const http::RequestHead& head, std::string_vie
     std::string_view target = head.target;
     const auto question = target.find('?');
     if (question != std::string_view::npos) {
-        TRY(request.query, parse_query(target.substr(question + 1)));
+        auto query = parse_pairs(target.substr(question + 1));
+        if (!query) return std::unexpected(s3_error("InvalidURI"));
+        request.query = std::move(*query);
         target = target.substr(0, question);
     }
     // An absolute-form target names the host again.

@@ -22,6 +22,9 @@ struct S3Request {
     std::optional<std::string_view> parameter(std::string_view name) const;
 };
 
+// "a=1&b=%20": each name and value decoded once, in order; nullopt on a broken escape.
+std::optional<std::vector<std::pair<std::string, std::string>>> parse_pairs(std::string_view text);
+
 // Path style, or virtual-host style when Host is a name under `root_domain`. InvalidURI for what cannot be a key.
 S3Result<S3Request> parse_request(const http::RequestHead& head, std::string_view root_domain);
 

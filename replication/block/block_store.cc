@@ -1,6 +1,7 @@
 #include "replication/block/block_store.h"
 
 #include "replication/block/folder.h"
+#include "replication/block/store_metrics.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/io/task_group.h"
@@ -16,22 +17,6 @@ using base::Result;
 using base::Subject;
 
 namespace {
-
-struct StoreMetrics {
-    explicit StoreMetrics(base::Metrics& m)
-        : reads(m.counter("block_reads_total", "Blocks read.")),
-          read_bytes(m.counter("block_read_bytes_total", "Plain bytes read from blocks.")),
-          read_seconds(m.histogram("block_read_duration_seconds", "Time to read and check one block.")),
-          writes(m.counter("block_writes_total", "Blocks written.")),
-          write_bytes(m.counter("block_write_bytes_total", "Plain bytes written to blocks.")),
-          write_seconds(m.histogram("block_write_duration_seconds", "Time to make one block durable.")),
-          corrupt(m.counter("block_corrupt_total", "Blocks found damaged.")) {}
-    base::Counter reads, read_bytes;
-    base::Histogram read_seconds;
-    base::Counter writes, write_bytes;
-    base::Histogram write_seconds;
-    base::Counter corrupt;
-};
 
 class LocalLease final : public Lease {
  public:
@@ -321,29 +306,33 @@ class LocalStore final : public BlockStore {
 
     io::Task<Result<void>> bury(DeadRecord record) {
         const auto& place = record.place;
-        if (place.folder < folders_.size()) {
+        // A rebuilt index may have taken the record back since it was noted as dead.
+        CO_TRY(const auto entry, index_.find(record.name));
+        const bool alive = entry && entry->place == place;
+        if (!alive && place.folder < folders_.size()) {
             const auto punched = co_await folders_[place.folder]->punch(place);
             if (!punched && punched.error().code != Code::unsupported && punched.error().code != Code::not_found) {
                 co_return base::fail(punched.error());
             }
+            freed_[{place.folder, place.segment}] += place.bytes;
         }
         co_return co_await index_.forget_dead(record);
     }
 
-    // Sealed segments in which the index names nothing any more are removed; those with little left are copied out
-    // first.
+    // Sealed segments that lost their share since the start: what is left is copied out, and they are removed.
     io::Task<Result<void>> drop_empty_segments() {
-        for (auto& folder : folders_) {
-            for (const auto segment : folder->segments()) {
-                if (segment == folder->active_segment()) continue;
-                CO_TRY_VOID(co_await compact(*folder, segment));
-            }
+        for (const auto& [where, bytes] : std::map(freed_)) {
+            auto& folder = *folders_[where.first];
+            const auto length = static_cast<double>(folder.segment_length(where.second));
+            const bool worth_it = static_cast<double>(bytes) >= (1 - options_.compact_below) * length;
+            if (where.second == folder.active_segment() || !worth_it || puts_ > 0) continue;
+            freed_.erase(where);
+            if (length > 0) CO_TRY_VOID(co_await compact(folder, where.second));
         }
         co_return Result<void>();
     }
 
     io::Task<Result<void>> compact(Folder& folder, std::uint32_t segment) {
-        if (puts_ > 0) co_return Result<void>();  // a record not indexed yet would look dead
         std::vector<std::pair<Place, Hash256>> live;
         std::uint64_t live_bytes = 0;
         std::vector<std::pair<std::uint64_t, RecordHeader>> records;
@@ -383,7 +372,8 @@ class LocalStore final : public BlockStore {
     std::shared_ptr<std::multiset<Owner>> leased_ = std::make_shared<std::multiset<Owner>>();
     std::set<Owner> recovered_;
     Index::Totals totals_;
-    std::size_t puts_ = 0;
+    std::size_t puts_ = 0;  // between record and index entry: to compaction such a record would look dead
+    std::map<std::pair<std::uint16_t, std::uint32_t>, std::uint64_t> freed_;  // bytes by folder and segment
     io::TaskGroup tasks_;
 };
 

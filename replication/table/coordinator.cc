@@ -164,18 +164,10 @@ io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> 
             co_await pause(attempt);
             continue;
         }
-        std::vector<Row> rows;
-        std::vector<Proposal> proposals;
-        bool at_quorum = true;
-        for (std::size_t i = 0; i < keys.size(); ++i) {
-            const auto newest = promised.newest(i);
-            at_quorum = at_quorum && newest.holders >= needed;
-            rows.push_back(row_of(newest.row));
-            proposals.push_back(same_again(keys[i], newest.row));
-        }
-        if (at_quorum) co_return rows;
-        CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, std::move(proposals), needed));
-        if (accepted.oks() >= needed) co_return rows;
+        auto present = present_in(promised, keys, needed);
+        if (present.at_quorum) co_return std::move(present.rows);
+        CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, std::move(present.proposals), needed));
+        if (accepted.oks() >= needed) co_return std::move(present.rows);
         above = std::max(above, accepted.greatest());
         co_await pause(attempt);
     }
@@ -258,46 +250,34 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
             co_await pause(attempt);
             continue;
         }
-        std::vector<Row> present;
-        std::vector<Proposal> proposals;
-        std::vector<Tag> versions;
-        bool at_quorum = true;
-        bool mine = true;
-        for (std::size_t i = 0; i < keys.size(); ++i) {
-            const auto newest = promised.newest(i);
-            at_quorum = at_quorum && newest.holders >= needed;
-            mine = mine && newest.row.row.version == version;
-            versions.push_back(newest.row.row.version);
-            present.push_back(row_of(newest.row));
-            proposals.push_back(same_again(keys[i], newest.row));
-        }
-        if (mine && at_quorum) co_return present;
+        auto present = present_in(promised, keys, needed);
+        const bool mine = present.versions == std::vector<Tag>(keys.size(), version);
+        if (mine && present.at_quorum) co_return std::move(present.rows);
         std::optional<base::Error> refusal;
-        std::vector<Row> outcome = present;
         if (!mine) {
             const bool base_holds = !options_.rules.conditional_checks_base ||
-                                    (versions == base_versions && promised.greatest_low() <= version);
+                                    (present.versions == base_versions && promised.greatest_low() <= version);
             if (maybe_applied && !base_holds) co_return unknown();
-            auto decided = decide(present, version);
+            auto decided = decide(present.rows, version);
             if (decided) {
-                base_versions = versions;
+                base_versions = present.versions;
                 for (std::size_t i = 0; i < keys.size(); ++i) {
-                    outcome[i] = Row{version, (*decided)[i]};
-                    proposals[i] = proposal_of(keys[i], version, std::move((*decided)[i]));
+                    present.rows[i] = Row{version, (*decided)[i]};
+                    present.proposals[i] = proposal_of(keys[i], version, std::move((*decided)[i]));
                 }
             } else {
                 // Refused; but on a value that others may not see yet. It is completed before it is reported.
                 refusal = decided.error();
-                if (at_quorum) co_return base::fail(*refusal);
+                if (present.at_quorum) co_return base::fail(*refusal);
             }
         }
         const auto kind = options_.rules.conditional_promises ? AcceptKind::fenced : AcceptKind::queried;
-        const auto taken = co_await accept(kind, ballot, std::move(proposals), needed);
+        const auto taken = co_await accept(kind, ballot, std::move(present.proposals), needed);
         if (!taken && maybe_applied) co_return unknown();
         CO_TRY(const auto accepted, taken);
         if (accepted.oks() >= needed) {
             if (refusal) co_return base::fail(*refusal);
-            co_return outcome;
+            co_return std::move(present.rows);
         }
         if (!refusal) maybe_applied = true;
         above = std::max(above, accepted.greatest());

@@ -8,12 +8,6 @@ using base::Result;
 
 namespace {
 
-std::string after_prefix(std::string prefix) {
-    while (!prefix.empty() && static_cast<std::uint8_t>(prefix.back()) == 0xff) prefix.pop_back();
-    if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<std::uint8_t>(prefix.back()) + 1);
-    return prefix;
-}
-
 // What several replicas say of one sort key or prefix.
 struct Merged {
     RangeItem item;

@@ -238,13 +238,6 @@ class PageMaker {
     }
     RangeReply finish() { return std::move(reply_); }
 
-    // The least key greater than all that begin with `prefix`; empty when there is none.
-    static std::string after_prefix(std::string prefix) {
-        while (!prefix.empty() && static_cast<std::uint8_t>(prefix.back()) == 0xff) prefix.pop_back();
-        if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<std::uint8_t>(prefix.back()) + 1);
-        return prefix;
-    }
-
  private:
     std::size_t folded_length(std::string_view sort_key) const {
         if (query_.delimiter.empty()) return 0;

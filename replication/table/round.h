@@ -75,4 +75,24 @@ inline Proposal same_again(const RowKey& key, const RowReply& reply) {
     return proposal;
 }
 
+// The newest state of several rows in one round, each also as a proposal of itself.
+struct Present {
+    std::vector<Row> rows;
+    std::vector<Proposal> proposals;
+    std::vector<base::Tag> versions;
+    bool at_quorum = true;  // every one is held by `needed` members
+};
+template <typename AnyRound>
+Present present_in(const AnyRound& round, const std::vector<RowKey>& keys, std::size_t needed) {
+    Present out;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto newest = round.newest(i);
+        out.at_quorum = out.at_quorum && newest.holders >= needed;
+        out.versions.push_back(newest.row.row.version);
+        out.rows.push_back(row_of(newest.row));
+        out.proposals.push_back(same_again(keys[i], newest.row));
+    }
+    return out;
+}
+
 }  // namespace larder::table

@@ -67,4 +67,10 @@ std::string body_place(TableId table, base::Tag version) {
     return out;
 }
 
+std::string after_prefix(std::string prefix) {
+    while (!prefix.empty() && static_cast<std::uint8_t>(prefix.back()) == 0xff) prefix.pop_back();
+    if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<std::uint8_t>(prefix.back()) + 1);
+    return prefix;
+}
+
 }  // namespace larder::table

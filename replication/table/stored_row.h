@@ -33,4 +33,7 @@ std::string row_place(TableId table, const RowKey& key);
 std::string row_place(TableId table, std::string_view partition_key, std::string_view sort_key);
 std::string body_place(TableId table, base::Tag version);
 
+// The least key greater than all that begin with `prefix`; empty when there is none.
+std::string after_prefix(std::string prefix);
+
 }  // namespace larder::table

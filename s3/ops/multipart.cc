@@ -9,6 +9,8 @@
 #include "src/base/hash.h"
 #include "src/base/limits.h"
 
+#include <charconv>
+
 namespace larder::s3::ops {
 
 namespace {
@@ -237,6 +239,12 @@ io::Task<S3Result<engine::CompleteOptions>> complete_options(Call& call, base::U
     if (!condition) co_return std::unexpected(condition.error());
     options.condition = std::move(*condition);
     options.part_bytes_min = limits::kPartBytesMin;
+    if (const auto text = call.header("x-amz-mp-object-size")) {
+        std::uint64_t size = 0;
+        const auto end = text->data() + text->size();
+        if (std::from_chars(text->data(), end, size).ptr != end || text->empty()) co_return refuse("InvalidRequest");
+        options.size = size;
+    }
     options.etag = multipart_etag(parts);
     const auto upload = co_await call.engine.find_upload(call.bucket->id, call.request.key, id);
     // A repeated completion finds no open upload; the engine knows what became of it.
@@ -259,12 +267,13 @@ io::Task<Outcome> complete_multipart_upload(Call& call) {
     for (auto& part : *parts) part.etag = bare_etag(part.etag);
     auto options = co_await complete_options(call, *id, *parts);
     if (!options) co_return std::unexpected(options.error());
-    S3_TRY(const auto info, co_await call.engine.complete_upload(call.bucket->id, call.request.key, *id,
-                                                                 std::move(*parts), std::move(*options)));
-    if (const auto size = call.header("x-amz-mp-object-size"); size && *size != std::to_string(info.size)) {
+    const auto completed = co_await call.engine.complete_upload(call.bucket->id, call.request.key, *id,
+                                                                std::move(*parts), std::move(*options));
+    if (!completed && completed.error().is(base::Code::invalid_argument, base::Subject::request)) {
         co_return refuse("InvalidRequest",
                          "The provided 'x-amz-mp-object-size' header does not match what was computed");
     }
+    S3_TRY(const auto info, completed);
     XmlWriter xml;
     xml.open("CompleteMultipartUploadResult", kXmlNamespace);
     const auto host = std::string(call.header("host").value_or("localhost"));

@@ -94,29 +94,20 @@ S3Result<void> take(engine::ObjectProperties& properties, std::size_t& metadata_
 }  // namespace
 
 S3Result<engine::NamedValues> parse_tags(std::string_view text) {
-    engine::NamedValues tags;
-    while (!text.empty()) {
-        const auto end = text.find('&');
-        const auto item = text.substr(0, end);
-        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-        if (item.empty()) continue;
-        const auto equals = item.find('=');
-        auto name = base::percent_decode(item.substr(0, equals), true);
-        auto value =
-            equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
-        if (!name || !value || name->empty() || name->size() > 128 || value->size() > 256) {
-            return std::unexpected(s3_error("InvalidTag"));
+    auto given = parse_pairs(text);
+    if (!given) return std::unexpected(s3_error("InvalidTag"));
+    engine::NamedValues tags = std::move(*given);
+    std::sort(tags.begin(), tags.end());
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+        const auto& [name, value] = tags[i];
+        if (name.empty() || name.size() > 128 || value.size() > 256) return std::unexpected(s3_error("InvalidTag"));
+        if (i > 0 && name == tags[i - 1].first) {
+            return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));
         }
-        for (const auto& [known, ignored] : tags) {
-            if (known == *name)
-                return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));
-        }
-        tags.emplace_back(std::move(*name), std::move(*value));
     }
     if (tags.size() > base::limits::kTagsMax) {
         return std::unexpected(s3_error("InvalidTag", "Object tags cannot be greater than 10"));
     }
-    std::sort(tags.begin(), tags.end());
     return tags;
 }
 

@@ -4,6 +4,8 @@
 #include "src/base/hash.h"
 #include "src/base/limits.h"
 
+#include <charconv>
+
 namespace larder::admin {
 
 namespace json = boost::json;
@@ -102,6 +104,13 @@ io::Task<Text> list_objects(Call& call) {
     query.prefix = call.parameter("prefix");
     query.delimiter = call.parameter("delimiter");
     query.start_after = call.parameter("start_after");
+    if (const auto limit = call.parameter("limit"); !limit.empty()) {
+        const auto end = limit.data() + limit.size();
+        const bool good = std::from_chars(limit.data(), end, query.limit).ptr == end;
+        if (!good || query.limit < 1 || query.limit > limits::kListKeysMax) {
+            co_return base::fail(base::Code::invalid_argument, "\"limit\" must be a number from 1 to 1000.");
+        }
+    }
     CO_TRY(const auto page, co_await call.engine.list_objects(bucket->id, query));
     json::array objects;
     for (const auto& info : page.objects) objects.push_back(object_json(info));

@@ -11,7 +11,7 @@
 
 namespace larder::admin {
 
-// Exit codes of the command line (documented in `larder help exit-codes`).
+// Exit codes of the command line (listed by `larder --help`).
 enum class Exit : int {
     done = 0,
     failed = 1,

@@ -27,7 +27,7 @@ struct Field {
 using Fields = std::initializer_list<Field>;
 
 // Called once at start-up. Before it, info and above go to standard error as text. Format::text on a terminal,
-// Format::json otherwise, unless told; under systemd the native journal is used.
+// Format::json otherwise, unless told; both are lines on standard error, which systemd keeps.
 void configure(Level least, Format format);
 bool enabled(Level level);
 

@@ -62,8 +62,8 @@ Result<std::string_view> checked_value(std::string_view stored_key, std::string_
         if (sum == told) return value;
     }
     const auto key = base::hex_encode(stored_key.substr(0, 24));
-    base::log::error("a row is damaged on the disk",
-                     "restore the row by writing the object again; check the disk's health", {{"row", key}});
+    base::log::error("a row is damaged on the disk", "restore the metadata from a snapshot; check the disk's health",
+                     {{"row", key}});
     return base::fail(Code::corrupted, Subject::row, "row " + key + " is damaged on the disk");
 }
 
