@@ -148,6 +148,8 @@ std::string checksum_text(const engine::Checksum& checksum, std::size_t parts) {
 
 S3Result<engine::Checksum> combine(ChecksumAlgorithm algorithm, bool composite,
                                    const std::vector<engine::PartInfo>& parts) {
+    if (!composite && (algorithm == ChecksumAlgorithm::sha1 || algorithm == ChecksumAlgorithm::sha256))
+        return std::unexpected(s3_error("InvalidRequest", "Only a CRC of a whole follows from those of its parts."));
     Running whole(algorithm);
     std::uint64_t crc = 0;
     for (const auto& part : parts) {
@@ -169,53 +171,88 @@ S3Result<engine::Checksum> combine(ChecksumAlgorithm algorithm, bool composite,
 
 namespace {
 
-std::unexpected<S3Error> invalid_header(std::string_view name) {
-    return std::unexpected(s3_error("InvalidRequest", "Value for " + std::string(name) + " header is invalid."));
+std::unexpected<S3Error> refuse(std::string_view code, std::string message = {}) {
+    return std::unexpected(s3_error(code, std::move(message)));
+}
+std::unexpected<S3Error> more_than_one() {
+    return refuse("InvalidRequest",
+                  "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
 }
 
-// The algorithm that a checksum header or trailer names; nullopt for the other x-amz-checksum-* headers.
-std::optional<ChecksumAlgorithm> named_by(std::string_view header) {
-    if (!base::to_lower(header).starts_with(kHeader)) return std::nullopt;
-    return algorithm_from(header.substr(kHeader.size()));
+// The algorithm of "x-amz-checksum-NAME"; nothing for another header, or one that speaks of checksums without being
+// one. NotImplemented for the algorithms of S3 that are not offered, InvalidRequest for unheard-of ones.
+S3Result<std::optional<ChecksumAlgorithm>> named_by(std::string_view header) {
+    const auto name = base::to_lower(header);
+    if (!name.starts_with(kHeader)) return std::nullopt;
+    const auto kind = std::string_view(name).substr(kHeader.size());
+    if (kind == "mode" || kind == "type" || kind == "algorithm") return std::nullopt;
+    if (const auto algorithm = algorithm_from(kind)) return algorithm;
+    for (const auto other : {"md5", "sha512", "xxhash64", "xxhash3", "xxhash128"}) {
+        if (kind != other) continue;
+        auto error = s3_error("NotImplemented", "The checksum algorithm " + std::string(kind) + " is not implemented.");
+        error.extra.emplace_back("Header", name);
+        return std::unexpected(std::move(error));
+    }
+    return refuse("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.");
+}
+
+// The raw value, when the text is one of that algorithm.
+std::optional<std::string> value_of(ChecksumAlgorithm algorithm, std::string_view text) {
+    auto raw = base::base64_decode(base::trim(text));
+    if (!raw || raw->size() != kind_of(algorithm).bytes) return std::nullopt;
+    return raw;
+}
+
+S3Result<void> take_value(std::string_view name, std::string_view value, ChecksumRequest& request) {
+    TRY(const auto algorithm, named_by(name));
+    if (!algorithm) return {};
+    if (request.algorithm) return more_than_one();
+    request.algorithm = algorithm;
+    request.expected_raw = value_of(*algorithm, value);
+    if (!request.expected_raw) return refuse("BadDigest", "Value for " + std::string(name) + " header is invalid.");
+    return {};
+}
+
+S3Result<void> take_announced_trailer(const http::RequestHead& head, ChecksumRequest& request) {
+    const auto trailer = head.headers.get("x-amz-trailer");
+    if (!trailer) return {};
+    TRY(const auto algorithm, named_by(base::trim(*trailer)));
+    if (!algorithm) return refuse("InvalidRequest", "The value specified in the x-amz-trailer header is not supported");
+    if (request.algorithm) return more_than_one();
+    request.algorithm = algorithm;
+    request.trailer_name = base::to_lower(base::trim(*trailer));
+    return {};
+}
+
+// What an SDK says it computes must be there, and be that.
+S3Result<void> check_announced_algorithm(const http::RequestHead& head, const ChecksumRequest& request) {
+    const auto named = head.headers.get("x-amz-sdk-checksum-algorithm");
+    if (!named) return {};
+    TRY(const auto algorithm, named_by(std::string(kHeader) + std::string(base::trim(*named))));
+    if (request.algorithm && request.algorithm == algorithm) return {};
+    if (request.algorithm) return refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.");
+    return refuse("InvalidRequest",
+                  "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
+                  "headers were found.");
 }
 
 }  // namespace
 
 S3Result<ChecksumRequest> checksum_request(const http::RequestHead& head) {
+    TRY(auto request, checksum_of_fields(head.headers.fields()));
+    TRY_VOID(take_announced_trailer(head, request));
+    TRY_VOID(check_announced_algorithm(head, request));
+    return request;
+}
+
+S3Result<ChecksumRequest> checksum_of_fields(const engine::NamedValues& fields) {
     ChecksumRequest request;
-    for (const auto& [name, value] : head.headers.fields()) {
-        const auto algorithm = named_by(name);
-        if (!algorithm) continue;
-        if (request.algorithm) {
-            return std::unexpected(
-                s3_error("InvalidRequest",
-                         "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
-        }
-        request.algorithm = algorithm;
-        request.expected_raw = base::base64_decode(base::trim(value));
-        if (!request.expected_raw || request.expected_raw->size() != kind_of(*algorithm).bytes)
-            return std::unexpected(s3_error("BadDigest", "Value for " + name + " header is invalid."));
-    }
-    if (const auto trailer = head.headers.get("x-amz-trailer")) {
-        const auto algorithm = named_by(base::trim(*trailer));
-        if (!algorithm)
-            return std::unexpected(
-                s3_error("InvalidRequest", "The value specified in the x-amz-trailer header is not supported"));
-        if (request.algorithm)
-            return std::unexpected(s3_error("InvalidRequest", "Expecting a single x-amz-checksum- header"));
-        request.algorithm = algorithm;
-        request.trailer_name = base::to_lower(base::trim(*trailer));
-    }
-    if (const auto named = head.headers.get("x-amz-sdk-checksum-algorithm")) {
-        const auto algorithm = algorithm_from(base::trim(*named));
-        if (!algorithm) return invalid_header("x-amz-sdk-checksum-algorithm");
-        if (request.algorithm && request.algorithm != algorithm) return invalid_header("x-amz-sdk-checksum-algorithm");
-        if (!request.algorithm && head.headers.has("x-amz-content-sha256")) request.algorithm = algorithm;
-    }
-    if (const auto md5 = head.headers.get("content-md5")) {
-        request.content_md5_raw = base::base64_decode(base::trim(*md5));
-        if (!request.content_md5_raw || request.content_md5_raw->size() != 16)
-            return std::unexpected(s3_error("InvalidDigest"));
+    for (const auto& [name, value] : fields) {
+        TRY_VOID(take_value(name, value, request));
+        if (!base::equal_ignoring_case(name, "content-md5")) continue;
+        if (request.content_md5_raw) return refuse("InvalidDigest");
+        request.content_md5_raw = base::base64_decode(base::trim(value));
+        if (!request.content_md5_raw || request.content_md5_raw->size() != 16) return refuse("InvalidDigest");
     }
     return request;
 }
@@ -229,12 +266,10 @@ S3Result<void> check_digests(const ChecksumRequest& request,
     if (!request.trailer_name.empty()) {
         const auto is_it = [&](const auto& t) { return t.first == request.trailer_name; };
         const auto found = std::find_if(trailers.begin(), trailers.end(), is_it);
-        if (found == trailers.end()) return std::unexpected(s3_error("MalformedTrailerError"));
-        expected = base::base64_decode(base::trim(found->second));
-        if (!expected || expected->size() != kind_of(*request.algorithm).bytes) {
-            return std::unexpected(
-                s3_error("InvalidRequest", "Value for " + request.trailer_name + " trailing header is invalid."));
-        }
+        if (found == trailers.end()) return refuse("MalformedTrailerError");
+        expected = value_of(*request.algorithm, found->second);
+        if (!expected)
+            return refuse("InvalidRequest", "Value for " + request.trailer_name + " trailing header is invalid.");
     }
     if (!expected) return {};
     for (const auto& sum : computed) {

@@ -18,8 +18,11 @@ struct ChecksumRequest {
     std::string trailer_name;                            // the value comes behind the body instead
     std::optional<std::string> content_md5_raw;
 };
-// InvalidRequest when several are given or one is malformed; InvalidDigest for Content-MD5.
+// InvalidRequest when several are given, one is unheard of, or what is announced does not come; NotImplemented for an
+// algorithm of S3 that is not offered; BadDigest for a value that none can have; InvalidDigest for Content-MD5.
 S3Result<ChecksumRequest> checksum_request(const http::RequestHead& head);
+// The values alone, of header or form fields.
+S3Result<ChecksumRequest> checksum_of_fields(const engine::NamedValues& fields);
 
 // MD5 and the algorithms asked for, over a body in pieces.
 class BodyDigests {

@@ -25,11 +25,16 @@ std::optional<std::string_view> take_last(std::string_view& text) {
     return field;
 }
 
-std::optional<std::int64_t> expiry_of(std::string_view text) {
+// The seconds that a presigned request lives. A number beyond its bounds is a request that is never good, as against
+// one that is no number at all.
+S3Result<std::int64_t> expiry_of(std::string_view text) {
     std::int64_t seconds = 0;
     const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (bad != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return seconds >= 1 && seconds <= kExpiresMax ? std::optional(seconds) : std::nullopt;
+    if (end != text.data() + text.size() || bad == std::errc::invalid_argument)
+        return refuse("AuthorizationQueryParametersError", "X-Amz-Expires should be a number");
+    if (bad != std::errc() || seconds < 1 || seconds > kExpiresMax)
+        return refuse("AccessDenied", "X-Amz-Expires must be a number of seconds from 1 to 604800");
+    return seconds;
 }
 
 }  // namespace
@@ -138,9 +143,7 @@ S3Result<void> Claim::read_query(const RawQuery& query) {
     const auto time = base::parse_basic(amz_date_);
     if (!time) return refuse(code, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
     signed_at_ = *time;
-    const auto seconds = expiry_of(*expires);
-    if (!seconds) return refuse("AccessDenied", "X-Amz-Expires must be a number of seconds from 1 to 604800");
-    expires_seconds_ = *seconds;
+    TRY(expires_seconds_, expiry_of(*expires));
     payload_ = query_value(query, "X-Amz-Content-Sha256");
     return {};
 }

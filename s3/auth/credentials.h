@@ -38,7 +38,7 @@ class Claim {
 
     // InvalidRequest for Signature Version 2, AuthorizationHeaderMalformed, AccessDenied without a usable date.
     S3Result<void> read_header(const http::RequestHead& head, std::string_view authorization);
-    // AuthorizationQueryParametersError.
+    // AuthorizationQueryParametersError; AccessDenied for an expiry out of bounds.
     S3Result<void> read_query(const RawQuery& query);
 
     const Authorization& parts() const { return parts_; }

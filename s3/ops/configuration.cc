@@ -4,12 +4,14 @@
 #include "s3/ops/properties.h"
 #include "s3/xml/messages.h"
 #include "s3/xml/xml_writer.h"
+#include "src/base/limits.h"
 
 namespace larder::s3::ops {
 
 namespace {
 
 constexpr std::size_t kDocumentMax = 64 * 1024;
+constexpr std::size_t kBucketTagsMax = 50;
 
 io::Task<Outcome> store_setting(Call& call, std::string name, std::optional<std::string> document) {
     const auto edit = [=](engine::Bucket& bucket) -> base::Result<void> {
@@ -80,7 +82,7 @@ io::Task<Outcome> get_bucket_tagging(Call& call) {
 io::Task<Outcome> put_bucket_tagging(Call& call) {
     auto document = co_await read_document(call, kDocumentMax);
     if (!document) co_return std::unexpected(document.error());
-    auto tags = parse_tagging(*document);
+    auto tags = parse_tagging(*document, kBucketTagsMax);
     if (!tags) co_return std::unexpected(tags.error());
     auto stored = co_await store_setting(call, "tagging", tagging_xml(*tags));
     if (stored) stored->status = 204;
@@ -99,9 +101,8 @@ io::Task<Outcome> get_object_tagging(Call& call) {
 io::Task<Outcome> put_object_tagging(Call& call) {
     auto document = co_await read_document(call, kDocumentMax);
     if (!document) co_return std::unexpected(document.error());
-    auto tags = parse_tagging(*document);
+    auto tags = parse_tagging(*document, base::limits::kTagsMax);
     if (!tags) co_return std::unexpected(tags.error());
-    if (tags->size() > 10) co_return refuse("InvalidTag", "Object tags cannot be greater than 10");
     S3_TRY_VOID(co_await set_tags(call, std::move(*tags)));
     co_return Reply{};
 }

@@ -78,24 +78,22 @@ io::Task<Outcome> post_object(Call& call) {
     auto properties = properties_of_form(form->fields);
     if (!properties) co_return std::unexpected(properties.error());
     if (const auto tagging = field(*form, "tagging"); !tagging.empty()) {
-        auto tags = parse_tagging(tagging);
+        auto tags = parse_tagging(tagging, base::limits::kTagsMax);
         if (!tags) co_return std::unexpected(tags.error());
         properties->tags = std::move(*tags);
     }
+    auto asked = checksum_of_fields(form->fields);
+    if (!asked) co_return std::unexpected(asked.error());
     std::vector<engine::ChecksumAlgorithm> algorithms;
-    for (const auto& [name, value] : form->fields) {
-        if (!name.starts_with("x-amz-checksum-")) continue;
-        if (const auto algorithm = algorithm_from(name.substr(15))) algorithms.push_back(*algorithm);
-    }
+    if (asked->algorithm) algorithms.push_back(*asked->algorithm);
     const auto most = std::min(grant->length.most, base::limits::kSinglePutBytesMax);
     auto writer = call.engine.put_object(call.bucket->id, key, std::nullopt);
     auto received = co_await receive_bytes(
         call, [&reader](std::span<std::byte> out) { return reader.read_file(out); }, *writer, algorithms, most);
     if (!received) co_return std::unexpected(received.error());
     if (received->size < grant->length.least) co_return refuse("EntityTooSmall");
-    for (const auto& sum : received->checksums) {
-        if (field(*form, header_name(sum.algorithm)) != checksum_text(sum, 0)) co_return refuse("BadDigest");
-    }
+    auto checked = check_digests(*asked, {}, received->md5, received->checksums);
+    if (!checked) co_return std::unexpected(checked.error());
     engine::PutResultFacts facts;
     facts.etag = base::hex_encode(received->md5);
     facts.checksums = received->checksums;

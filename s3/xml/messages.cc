@@ -1,11 +1,11 @@
 #include "s3/xml/messages.h"
 
 #include "s3/auth/checksum.h"
+#include "s3/xml/xml_reader.h"
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
 
-#include <pugixml.hpp>
-
+#include <algorithm>
 #include <charconv>
 
 namespace larder::s3 {
@@ -14,46 +14,27 @@ namespace {
 
 namespace limits = base::limits;
 
+std::unexpected<S3Error> refuse(std::string_view code, std::string message = {}) {
+    return std::unexpected(s3_error(code, std::move(message)));
+}
 std::unexpected<S3Error> malformed() {
-    return std::unexpected(s3_error("MalformedXML"));
+    return refuse("MalformedXML");
 }
 
-// Local name: some clients use a prefix.
-std::string_view name_of(const pugi::xml_node& node) {
-    const std::string_view name = node.name();
-    const auto colon = name.find(':');
-    return colon == std::string_view::npos ? name : name.substr(colon + 1);
-}
-
-bool too_deep(const pugi::xml_node& node, int left) {
-    if (left == 0) return true;
-    for (const auto& child : node.children()) {
-        if (child.type() == pugi::node_element && too_deep(child, left - 1)) return true;
-    }
-    return false;
-}
-
-// The parsed document, with its root of the name wanted.
-struct Document {
-    pugi::xml_document xml;
-    pugi::xml_node root;
+// An element that is expected once at most, and its text.
+struct Field {
+    std::string_view name;
+    std::optional<std::string>& text;
 };
-S3Result<std::unique_ptr<Document>> open(std::string_view text, std::string_view root) {
-    if (text.size() > limits::kXmlBytesMax || text.find("<!DOCTYPE") != std::string_view::npos) return malformed();
-    auto document = std::make_unique<Document>();
-    const auto parsed = document->xml.load_buffer(
-        text.data(), text.size(), pugi::parse_default | pugi::parse_ws_pcdata_single, pugi::encoding_utf8);
-    document->root = document->xml.document_element();
-    if (!parsed || name_of(document->root) != root || too_deep(document->root, limits::kXmlDepthMax))
-        return malformed();
-    return document;
-}
 
-std::optional<std::string> text_of(const pugi::xml_node& parent, std::string_view name) {
-    for (const auto& child : parent.children()) {
-        if (name_of(child) == name) return std::string(child.child_value());
+// The children of the element just entered: these fields, and nothing else. False otherwise.
+bool read_fields(XmlReader& xml, std::initializer_list<Field> fields) {
+    while (const auto name = xml.next()) {
+        const auto field = std::ranges::find(fields, *name, &Field::name);
+        if (field == fields.end() || field->text) return false;
+        field->text = xml.text();
     }
-    return std::nullopt;
+    return true;
 }
 
 template <typename Number>
@@ -61,133 +42,200 @@ std::optional<Number> number_of(std::string_view text) {
     Number value{};
     text = base::trim(text);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return value;
+}
+
+// Lengths of tags are counted as UTF-16 has them.
+std::size_t utf16_units(std::string_view text) {
+    std::size_t units = 0;
+    for (const char c : text) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        units += (byte & 0xc0) == 0x80 ? 0 : byte >= 0xf0 ? 2 : 1;
+    }
+    return units;
+}
+
+std::optional<DeleteEntry> read_delete_entry(XmlReader& xml) {
+    DeleteEntry entry;
+    std::optional<std::string> key, size;
+    if (!read_fields(xml, {{"Key", key},
+                           {"VersionId", entry.version_id},
+                           {"ETag", entry.etag},
+                           {"Size", size},
+                           {"LastModifiedTime", entry.last_modified}}) ||
+        !key)
+        return std::nullopt;
+    entry.key = std::move(*key);
+    if (size && !(entry.size = number_of<std::uint64_t>(*size))) return std::nullopt;
+    return entry;
+}
+
+std::optional<engine::CompletedPart> read_part(XmlReader& xml) {
+    engine::CompletedPart part;
+    std::optional<int> number;
+    std::optional<std::string> etag;
+    while (const auto name = xml.next()) {
+        if (*name == "PartNumber" && !number) {
+            number = number_of<int>(xml.text());
+            if (!number) return std::nullopt;
+        } else if (*name == "ETag" && !etag) {
+            etag = xml.text();
+        } else if (name->starts_with("Checksum")) {
+            // A checksum that cannot be checked must not pass as one that was.
+            const auto algorithm = algorithm_from(name->substr(8));
+            const auto value = base::base64_decode(base::trim(xml.text()));
+            if (!algorithm || !value) return std::nullopt;
+            part.checksums.push_back({*algorithm, false, *value});
+        } else {
+            return std::nullopt;
+        }
+    }
+    if (!number || !etag) return std::nullopt;
+    part.number = *number;
+    part.etag = std::move(*etag);
+    return part;
+}
+
+S3Result<void> check_rule(const CorsRule& rule) {
+    static constexpr std::string_view methods[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
+    if (rule.origins.empty() || rule.methods.empty()) return malformed();
+    for (const auto& method : rule.methods) {
+        if (std::ranges::find(methods, method) == std::end(methods)) {
+            return refuse("InvalidRequest",
+                          "Found unsupported HTTP method in CORS config. Unsupported method is " + method);
+        }
+    }
+    for (const auto* list : {&rule.origins, &rule.headers}) {
+        for (const auto& pattern : *list) {
+            if (std::ranges::count(pattern, '*') > 1)
+                return refuse("InvalidRequest", "\"" + pattern + "\" can not have more than one wildcard.");
+        }
+    }
+    return {};
+}
+
+S3Result<CorsRule> read_rule(XmlReader& xml) {
+    CorsRule rule;
+    while (const auto name = xml.next()) {
+        auto* const list = *name == "AllowedOrigin"   ? &rule.origins
+                           : *name == "AllowedMethod" ? &rule.methods
+                           : *name == "AllowedHeader" ? &rule.headers
+                           : *name == "ExposeHeader"  ? &rule.expose
+                                                      : nullptr;
+        const bool is_age = *name == "MaxAgeSeconds";
+        if (list == nullptr && !is_age && *name != "ID") return malformed();
+        const auto text = xml.text();
+        const std::string value(base::trim(text));
+        if (list != nullptr) {
+            list->push_back(value);
+        } else if (!is_age) {
+            rule.id = value;
+        } else if (!(rule.max_age = number_of<int>(value))) {
+            return malformed();
+        }
+    }
+    TRY_VOID(check_rule(rule));
+    return rule;
+}
+
+S3Result<std::pair<std::string, std::string>> read_tag(XmlReader& xml) {
+    std::optional<std::string> key, value;
+    if (!read_fields(xml, {{"Key", key}, {"Value", value}}) || !key || !value) return malformed();
+    if (key->empty() || utf16_units(*key) > 128) return refuse("InvalidTag", "The TagKey you have provided is invalid");
+    if (utf16_units(*value) > 256) return refuse("InvalidTag", "The TagValue you have provided is invalid");
+    return std::pair(std::move(*key), std::move(*value));
 }
 
 }  // namespace
 
 S3Result<DeleteMessage> parse_delete(std::string_view text) {
-    TRY(const auto document, open(text, "Delete"));
+    XmlReader xml(text);
     DeleteMessage message;
-    message.quiet = base::trim(text_of(document->root, "Quiet").value_or("")) == "true";
-    for (const auto& node : document->root.children()) {
-        if (name_of(node) != "Object") continue;
-        DeleteEntry entry;
-        const auto key = text_of(node, "Key");
-        if (!key) return malformed();
-        entry.key = *key;
-        entry.version_id = text_of(node, "VersionId");
-        entry.etag = text_of(node, "ETag");
-        entry.last_modified = text_of(node, "LastModifiedTime");
-        if (const auto size = text_of(node, "Size")) {
-            entry.size = number_of<std::uint64_t>(*size);
-            if (!entry.size) return malformed();
+    std::optional<std::string> quiet;
+    if (!xml.enter_root("Delete")) return malformed();
+    while (const auto name = xml.next()) {
+        if (*name == "Quiet" && !quiet) {
+            quiet = xml.text();
+            continue;
         }
-        message.objects.push_back(std::move(entry));
+        auto entry = *name == "Object" ? read_delete_entry(xml) : std::nullopt;
+        if (!entry || message.objects.size() == static_cast<std::size_t>(limits::kDeleteKeysMax)) return malformed();
+        message.objects.push_back(std::move(*entry));
     }
-    if (message.objects.empty() || message.objects.size() > static_cast<std::size_t>(limits::kDeleteKeysMax))
-        return malformed();
+    if (!xml.finished() || message.objects.empty()) return malformed();
+    message.quiet = base::equal_ignoring_case(base::trim(quiet.value_or("")), "true");
     return message;
 }
 
 S3Result<std::vector<engine::CompletedPart>> parse_complete(std::string_view text) {
-    TRY(const auto document, open(text, "CompleteMultipartUpload"));
+    XmlReader xml(text);
     std::vector<engine::CompletedPart> parts;
-    for (const auto& node : document->root.children()) {
-        if (name_of(node) != "Part") continue;
-        engine::CompletedPart part;
-        const auto number = number_of<int>(text_of(node, "PartNumber").value_or(""));
-        const auto etag = text_of(node, "ETag");
-        if (!number || !etag) return malformed();
-        part.number = *number;
-        part.etag = *etag;
-        for (const auto& child : node.children()) {
-            const auto name = name_of(child);
-            if (!name.starts_with("Checksum")) continue;
-            const auto algorithm = algorithm_from(name.substr(8));
-            const auto value = base::base64_decode(base::trim(child.child_value()));
-            if (!algorithm || !value) return malformed();
-            part.checksums.push_back({*algorithm, false, *value});
-        }
-        parts.push_back(std::move(part));
+    if (!xml.enter_root("CompleteMultipartUpload")) return malformed();
+    while (const auto name = xml.next()) {
+        auto part = *name == "Part" ? read_part(xml) : std::nullopt;
+        if (!part || parts.size() == static_cast<std::size_t>(limits::kPartsMax)) return malformed();
+        parts.push_back(std::move(*part));
     }
-    if (parts.empty() || parts.size() > static_cast<std::size_t>(limits::kPartsMax)) return malformed();
+    if (!xml.finished() || parts.empty()) return malformed();
     return parts;
 }
 
 S3Result<std::string> parse_create_bucket(std::string_view text) {
-    TRY(const auto document, open(text, "CreateBucketConfiguration"));
-    return std::string(base::trim(text_of(document->root, "LocationConstraint").value_or("")));
+    XmlReader xml(text);
+    std::optional<std::string> location;
+    if (!xml.enter_root("CreateBucketConfiguration")) return malformed();
+    while (const auto name = xml.next()) {
+        if (*name == "Location" || *name == "Bucket" || *name == "Tags")
+            return refuse("NotImplemented", "The element " + std::string(*name) + " of a new bucket is not supported.");
+        if (*name != "LocationConstraint" || location) return malformed();
+        location = xml.text();
+    }
+    if (!xml.finished()) return malformed();
+    return std::string(base::trim(location.value_or("")));
 }
 
 S3Result<std::vector<CorsRule>> parse_cors(std::string_view text) {
     constexpr std::size_t kRulesMax = 100;
-    TRY(const auto document, open(text, "CORSConfiguration"));
+    XmlReader xml(text);
     std::vector<CorsRule> rules;
-    for (const auto& node : document->root.children()) {
-        if (name_of(node) != "CORSRule") continue;
-        CorsRule rule;
-        for (const auto& child : node.children()) {
-            const auto name = name_of(child);
-            const std::string value(base::trim(child.child_value()));
-            if (name == "ID") rule.id = value;
-            if (name == "AllowedOrigin") rule.origins.push_back(value);
-            if (name == "AllowedMethod") rule.methods.push_back(value);
-            if (name == "AllowedHeader") rule.headers.push_back(value);
-            if (name == "ExposeHeader") rule.expose.push_back(value);
-            if (name == "MaxAgeSeconds") rule.max_age = number_of<int>(value);
-        }
-        if (rule.origins.empty() || rule.methods.empty()) return malformed();
-        for (const auto& method : rule.methods) {
-            static constexpr std::string_view known[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
-            if (std::find(std::begin(known), std::end(known), method) == std::end(known)) {
-                return std::unexpected(s3_error(
-                    "InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is " + method));
-            }
-        }
-        for (const auto* list : {&rule.origins, &rule.headers}) {
-            for (const auto& pattern : *list) {
-                if (std::count(pattern.begin(), pattern.end(), '*') > 1) {
-                    return std::unexpected(
-                        s3_error("InvalidRequest", "\"" + pattern + "\" can not have more than one wildcard."));
-                }
-            }
-        }
+    if (!xml.enter_root("CORSConfiguration")) return malformed();
+    while (const auto name = xml.next()) {
+        if (*name != "CORSRule" || rules.size() == kRulesMax) return malformed();
+        TRY(auto rule, read_rule(xml));
         rules.push_back(std::move(rule));
     }
-    if (rules.empty() || rules.size() > kRulesMax) return malformed();
+    if (!xml.finished() || rules.empty()) return malformed();
     return rules;
 }
 
-S3Result<engine::NamedValues> parse_tagging(std::string_view text) {
-    TRY(const auto document, open(text, "Tagging"));
+S3Result<engine::NamedValues> parse_tagging(std::string_view text, std::size_t most) {
+    XmlReader xml(text);
     engine::NamedValues tags;
-    for (const auto& set : document->root.children()) {
-        if (name_of(set) != "TagSet") continue;
-        for (const auto& node : set.children()) {
-            if (name_of(node) != "Tag") continue;
-            const auto key = text_of(node, "Key");
-            const auto value = text_of(node, "Value");
-            if (!key || !value) return malformed();
-            if (key->empty() || key->size() > 128 || value->size() > 256)
-                return std::unexpected(s3_error("InvalidTag"));
-            for (const auto& [known, ignored] : tags) {
-                if (known == *key) {
-                    return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));
-                }
-            }
-            tags.emplace_back(*key, *value);
-        }
+    if (!xml.enter_root("Tagging") || xml.next() != "TagSet") return malformed();
+    while (const auto name = xml.next()) {
+        if (*name != "Tag") return malformed();
+        TRY(auto tag, read_tag(xml));
+        if (std::ranges::find(tags, tag.first, &std::pair<std::string, std::string>::first) != tags.end())
+            return refuse("InvalidTag", "Cannot provide multiple Tags with the same key");
+        if (tags.size() == most) return refuse("InvalidTag", "Tags cannot be greater than " + std::to_string(most));
+        tags.push_back(std::move(tag));
     }
+    if (xml.next() || !xml.finished()) return malformed();
     return tags;
 }
 
 S3Result<std::string> parse_versioning(std::string_view text) {
-    TRY(const auto document, open(text, "VersioningConfiguration"));
-    auto status = text_of(document->root, "Status").value_or("");
-    if (status != "Enabled" && status != "Suspended") return malformed();
-    return status;
+    XmlReader xml(text);
+    std::optional<std::string> status, mfa_delete;
+    if (!xml.enter_root("VersioningConfiguration") ||
+        !read_fields(xml, {{"Status", status}, {"MfaDelete", mfa_delete}}) || !xml.finished())
+        return malformed();
+    if (mfa_delete && base::trim(*mfa_delete) != "Disabled")
+        return refuse("NotImplemented", "MfaDelete is not supported.");
+    auto value = std::string(base::trim(status.value_or("")));
+    if (value != "Enabled" && value != "Suspended") return malformed();
+    return value;
 }
 
 }  // namespace larder::s3

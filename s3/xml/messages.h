@@ -1,5 +1,6 @@
-// The XML documents that clients send. Anything else than the documented form is MalformedXML; documents are bounded in
-// size and depth, and have no DTD.
+// The XML documents that clients send. Anything else than the documented form is MalformedXML, unknown elements
+// included; what is documented and not supported is NotImplemented. Each element is read where it stands: none is taken
+// twice, and none is passed over.
 #pragma once
 
 #include "replication/engine.h"
@@ -33,7 +34,8 @@ S3Result<std::vector<engine::CompletedPart>> parse_complete(std::string_view doc
 // The location constraint; empty when there is none.
 S3Result<std::string> parse_create_bucket(std::string_view document);
 S3Result<std::vector<CorsRule>> parse_cors(std::string_view document);
-S3Result<engine::NamedValues> parse_tagging(std::string_view document);
+// InvalidTag also for more than `most` of them.
+S3Result<engine::NamedValues> parse_tagging(std::string_view document, std::size_t most);
 // "Enabled" or "Suspended".
 S3Result<std::string> parse_versioning(std::string_view document);
 

@@ -9,40 +9,58 @@ namespace larder::s3 {
 
 namespace {
 
-// Characters that need more than themselves.
+// Bytes that may need more than themselves: markup, controls, and the first byte of U+FFFE and U+FFFF.
 constexpr std::array<bool, 256> make_special() {
     std::array<bool, 256> special{};
     for (std::size_t c = 0; c < 0x20; ++c) special[c] = c != '\t' && c != '\n';
     for (const char c : {'&', '<', '>', '"'}) special[static_cast<std::uint8_t>(c)] = true;
+    special[0xef] = true;
     return special;
+}
+
+void append_reference(std::string& out, unsigned point) {
+    out += "&#";
+    out += std::to_string(point);
+    out += ';';
+}
+
+// Writes the special character at the front of `text` and tells its length; 0 when it is an ordinary one after all.
+std::size_t append_special(std::string& out, std::string_view text) {
+    switch (text.front()) {
+        case '&':
+            out += "&amp;";
+            return 1;
+        case '<':
+            out += "&lt;";
+            return 1;
+        case '>':
+            out += "&gt;";
+            return 1;
+        case '"':
+            out += "&quot;";
+            return 1;
+        case '\xef':
+            if (!text.starts_with("\xef\xbf\xbe") && !text.starts_with("\xef\xbf\xbf")) return 0;
+            append_reference(out, text[2] == '\xbe' ? 0xfffe : 0xffff);
+            return 3;
+        default:
+            append_reference(out, static_cast<std::uint8_t>(text.front()));
+            return 1;
+    }
 }
 
 void append_escaped(std::string& out, std::string_view text) {
     static constexpr auto special = make_special();
     std::size_t plain = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto c = static_cast<std::uint8_t>(text[i]);
-        if (!special[c]) continue;
-        out.append(text.substr(plain, i - plain));
-        plain = i + 1;
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            default:
-                out += "&#";
-                out += std::to_string(c);
-                out += ';';
+    for (std::size_t i = 0; i < text.size();) {
+        if (!special[static_cast<std::uint8_t>(text[i])]) {
+            ++i;
+            continue;
         }
+        out.append(text.substr(plain, i - plain));
+        const auto length = append_special(out, text.substr(i));
+        plain = i + length;
+        i += std::max<std::size_t>(length, 1);
     }
     out.append(text.substr(plain));
 }

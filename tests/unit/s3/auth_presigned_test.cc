@@ -83,8 +83,13 @@ TEST_CASE("a presigned request lives from its date to its expiry") {
 
 TEST_CASE("an expiry is a number of seconds up to seven days") {
     for (const auto expires : {"1", "604800"}) CHECK(code_of(judge(with_expiry(expires))) == "success");
-    for (const auto expires :
-         {"0", "-1", "604801", "9999999999999999999999", "", "1.5", "1h", "%2B5", "5%20", "0x10"}) {
+    for (const auto expires : {"0", "-1", "604801", "9999999999999999999999"}) {
+        INFO(expires);
+        const auto refused = judge(with_expiry(expires));
+        CHECK(code_of(refused) == "AccessDenied");
+        CHECK(refused.error().status == 403);
+    }
+    for (const auto expires : {"", "1.5", "1h", "%2B5", "5%20", "0x10"}) {
         INFO(expires);
         CHECK(code_of(judge(with_expiry(expires))) == "AccessDenied");
     }
