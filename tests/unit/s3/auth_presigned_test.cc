@@ -91,7 +91,7 @@ TEST_CASE("an expiry is a number of seconds up to seven days") {
     }
     for (const auto expires : {"", "1.5", "1h", "%2B5", "5%20", "0x10"}) {
         INFO(expires);
-        CHECK(code_of(judge(with_expiry(expires))) == "AccessDenied");
+        CHECK(code_of(judge(with_expiry(expires))) == "AuthorizationQueryParametersError");
     }
 }
 
