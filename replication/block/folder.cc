@@ -1,8 +1,9 @@
 #include "replication/block/folder.h"
 
+#include "replication/block/folder_writer.h"
 #include "src/base/log.h"
 
-#include <algorithm>
+#include <cinttypes>
 #include <cstdio>
 
 namespace larder::block {
@@ -14,84 +15,119 @@ using base::Subject;
 namespace {
 
 constexpr int kFormat = 1;
-constexpr std::uint64_t kGrowBytes = 64ull << 20;     // reserved at a time
 constexpr std::uint64_t kReserveBytes = 64ull << 20;  // left free, so that metadata can still be written
-constexpr std::size_t kOpenFilesMax = 64;
+constexpr std::size_t kOpenFilesMax = 128;
 constexpr auto kSpaceAge = std::chrono::seconds(1);
-constexpr auto kTwoFailuresWithin = std::chrono::hours(1);
 
-// One write, as a pool job: every record at its place, then one sync.
-Result<void> write_records(io::File& file,
-                           const std::vector<std::tuple<std::uint64_t, std::string, base::Buffer>>& records) {
-    for (const auto& [offset, header, payload] : records) {
-        TRY_VOID(file.write_at(offset, base::as_bytes(header)));
-        TRY_VOID(file.write_at(offset + header.size(), payload.bytes()));
+std::string identity_text(const FolderIdentity& identity) {
+    char out[96];
+    std::snprintf(out, sizeof out, "larder-segments %d\nfolder %u\nmark %016" PRIx64 "\n", kFormat,
+                  unsigned{identity.number}, identity.mark);
+    return out;
+}
+
+const char* cure_for(Code code) {
+    switch (code) {
+        case Code::permission_denied:
+            return "make it writable for the user that larderd runs as";
+        case Code::no_space:
+            return "free some space on its disk";
+        default:
+            return "look at the disk, or take the folder out of data_folders";
     }
-    return file.sync_data();
+}
+
+// The same failure, with the folder it is about and what to do.
+std::unexpected<base::Error> about(const std::string& path, const base::Error& error) {
+    return base::fail(error.code, Subject::disk,
+                      "the data folder " + path + " cannot be used (" + error.message + "): " + cure_for(error.code));
 }
 
 }  // namespace
 
-struct Folder::Batch {
-    std::vector<Pending> records;
-};
+Folder::Folder(io::Env& env, std::string path, std::uint64_t segment_bytes)
+    : env_(env), path_(std::move(path)), segment_bytes_(segment_bytes), writing_(env.executor) {}
+
+Folder::~Folder() = default;
 
 std::string Folder::segment_path(std::uint32_t segment) const {
     char name[32];
     std::snprintf(name, sizeof name, "/segment-%08u", segment);
-    return options_.path + name;
+    return path_ + name;
 }
 
-Result<std::unique_ptr<Folder>> Folder::open(io::Env& env, FolderOptions options) {
-    std::unique_ptr<Folder> folder(new Folder(env, std::move(options)));
-    const auto& path = folder->options_.path;
-    const auto made = env.disk.make_folder(path);
-    if (!made) {
-        return base::fail(made.error().code, Subject::disk, "the data folder cannot be made: " + made.error().message);
+Result<std::unique_ptr<Folder>> Folder::open(io::Env& env, std::string path, std::uint64_t segment_bytes) {
+    std::unique_ptr<Folder> folder(new Folder(env, std::move(path), segment_bytes));
+    if (const auto made = env.disk.make_folder(folder->path_); !made) return about(folder->path_, made.error());
+    auto lock = env.disk.lock(folder->path_ + "/lock");
+    if (!lock && lock.error().code == Code::conflict) {
+        return base::fail(
+            Code::conflict, Subject::disk,
+            "the data folder " + folder->path_ + " is in use by another larderd: stop it, or name each folder once");
     }
-    auto lock = env.disk.lock(path + "/lock");
-    if (!lock) return base::fail(lock.error());
+    if (!lock) return about(folder->path_, lock.error());
     folder->lock_ = std::move(*lock);
-    TRY(const auto known, env.disk.exists(path + "/format"));
-    if (!known) {
-        TRY_VOID(env.disk.write_file(path + "/format", "larder-segments " + std::to_string(kFormat) + "\n"));
-    } else {
-        TRY(const auto text, env.disk.read_file(path + "/format"));
-        int format = 0;
-        if (std::sscanf(text.c_str(), "larder-segments %d", &format) != 1) {
-            return base::fail(Code::corrupted, Subject::config,
-                              path + "/format is damaged: it should read \"larder-segments 1\"");
-        }
-        if (format > kFormat) {
-            return base::fail(Code::unsupported, Subject::config, path + " was written by a newer larderd");
-        }
-    }
-    TRY_VOID(folder->find_segments());
-    folder->refresh_space();
+    TRY_VOID(folder->read_identity());
+    if (const auto listed = folder->find_segments(); !listed) return about(folder->path_, listed.error());
     return folder;
 }
 
+Result<void> Folder::read_identity() {
+    const auto file = path_ + "/format";
+    const auto known = env_.disk.exists(file);
+    if (!known) return about(path_, known.error());
+    if (!*known) return {};
+    const auto text = env_.disk.read_file(file);
+    if (!text) return about(path_, text.error());
+    int format = 0;
+    unsigned number = 0;
+    FolderIdentity identity;
+    const int got =
+        std::sscanf(text->c_str(), "larder-segments %d folder %u mark %" SCNx64, &format, &number, &identity.mark);
+    if (got >= 1 && format > kFormat) {
+        return base::fail(Code::unsupported, Subject::config,
+                          "the data folder " + path_ + " was written by a newer larderd: install that one again");
+    }
+    if (got != 3 || number == 0 || number > UINT16_MAX) {
+        return base::fail(Code::corrupted, Subject::config,
+                          file + " is damaged: take it from a backup of the folder; it never changes");
+    }
+    identity.number = static_cast<std::uint16_t>(number);
+    identity_ = identity;
+    return {};
+}
+
+Result<void> Folder::found(FolderIdentity identity) {
+    const auto written = env_.disk.write_file(path_ + "/format", identity_text(identity));
+    if (!written) return about(path_, written.error());
+    identity_ = identity;
+    return {};
+}
+
 Result<void> Folder::find_segments() {
-    TRY(const auto names, env_.disk.list(options_.path));
+    TRY(const auto names, env_.disk.list(path_));
     for (const auto& name : names) {
         unsigned number = 0;
         char rest = 0;
         if (std::sscanf(name.c_str(), "segment-%8u%c", &number, &rest) != 1 || number == 0) continue;
-        auto file = env_.disk.open(options_.path + "/" + name, io::OpenMode::read_write);
-        if (!file) {
+        next_ = std::max(next_, number + 1);
+        auto file = env_.disk.open(path_ + "/" + name, io::OpenMode::read_write);
+        const auto size = file ? (*file)->size() : Result<std::uint64_t>(base::fail(file.error()));
+        if (!size) {
             base::log::error("a segment cannot be opened; its blocks are missing here",
                              "check the disk and the file's rights",
-                             {{"segment", options_.path + "/" + name}, {"reason", file.error().message}});
+                             {{"segment", path_ + "/" + name}, {"reason", size.error().message}});
             continue;
         }
-        TRY(const auto size, (*file)->size());
-        lengths_[number] = size;
+        lengths_[number] = *size;
     }
-    if (lengths_.empty()) return {};
-    active_ = lengths_.rbegin()->first;
-    allocated_ = tail_ = lengths_.rbegin()->second;
-    sealed_ = false;
     return {};
+}
+
+void Folder::resume_at(std::uint64_t offset) {
+    active_ = youngest();
+    reserved_ = lengths_[active_];
+    lengths_[active_] = offset;
 }
 
 std::vector<std::uint32_t> Folder::segments() const {
@@ -100,186 +136,77 @@ std::vector<std::uint32_t> Folder::segments() const {
     return out;
 }
 
-std::uint64_t Folder::segment_length(std::uint32_t segment) const {
-    if (segment == active_) return tail_;
+std::uint64_t Folder::length(std::uint32_t segment) const {
     const auto found = lengths_.find(segment);
     return found == lengths_.end() ? 0 : found->second;
 }
 
-Result<std::shared_ptr<io::File>> Folder::segment_file(std::uint32_t segment) {
-    if (const auto open = files_.find(segment); open != files_.end()) return open->second;
+bool Folder::in_use(std::uint32_t segment) const {
+    if (segment == active_) return true;
+    const auto pinned = pins_.find(segment);
+    return pinned != pins_.end() && !pinned->second.expired();
+}
+
+std::shared_ptr<const void> Folder::pin(std::uint32_t segment) {
+    auto& weak = pins_[segment];
+    auto held = weak.lock();
+    if (!held) weak = held = std::make_shared<int>();
+    return held;
+}
+
+Result<Segment> Folder::segment(std::uint32_t segment) {
+    if (const auto open = files_.find(segment); open != files_.end()) return Segment{open->second, identity_->mark};
     TRY(auto file, env_.disk.open(segment_path(segment), io::OpenMode::read_write));
     if (files_.size() >= kOpenFilesMax) {
-        const auto victim = files_.begin()->first == active_ ? std::next(files_.begin()) : files_.begin();
-        files_.erase(victim);
+        // Any but the one that is written to.
+        files_.erase(files_.begin()->first == active_ ? std::next(files_.begin()) : files_.begin());
     }
-    return files_[segment] = std::move(file);
-}
-
-io::Task<Result<Place>> Folder::append(Packed packed) {
-    io::Promise<Result<Place>> done(env_.executor);
-    auto header = encode_header(packed.header);
-    queue_.push_back({std::move(packed), std::move(header), 0, done});
-    if (!looping_) {
-        looping_ = true;
-        writing_.spawn(write_loop());
-    }
-    co_return co_await done.future();
-}
-
-// Runs while there is something to write: one batch at a time, so that what comes meanwhile forms the next.
-io::Task<void> Folder::write_loop() {
-    while (!queue_.empty()) {
-        auto batch = std::make_shared<Batch>();
-        batch->records = std::exchange(queue_, {});
-        std::uint64_t bytes = 0;
-        for (const auto& record : batch->records) bytes += record.packed.header.total_bytes();
-        auto ready = has_room(bytes)
-                         ? prepare_segment(bytes)
-                         : Result<void>(base::fail(Code::no_space, Subject::disk,
-                                                   options_.path + " is full: free some space on its disk"));
-        std::shared_ptr<io::File> file;
-        if (ready) {
-            auto opened = segment_file(active_);
-            if (opened) {
-                file = *opened;
-            } else {
-                ready = base::fail(opened.error());
-            }
-        }
-        if (!ready) {
-            finish_batch(batch, ready);
-            continue;
-        }
-        std::vector<std::tuple<std::uint64_t, std::string, base::Buffer>> records;
-        for (auto& record : batch->records) {
-            record.offset = tail_;
-            tail_ += record.packed.header.total_bytes();
-            records.emplace_back(record.offset, std::move(record.header), record.packed.payload);
-        }
-        auto outcome =
-            co_await env_.blocking.run([file, records = std::move(records)] { return write_records(*file, records); });
-        if (!outcome) sync_failed(outcome.error());
-        lengths_[active_] = tail_;
-        finish_batch(batch, outcome);
-    }
-    looping_ = false;
-}
-
-void Folder::finish_batch(std::shared_ptr<Batch> batch, Result<void> outcome) {
-    for (auto& record : batch->records) {
-        if (outcome) {
-            record.done.set(Place{options_.number, active_, record.offset, record.packed.header.total_bytes()});
-        } else {
-            record.done.set(base::fail(outcome.error()));
-        }
-    }
-}
-
-// Room for `bytes` more in the active segment, or a new segment.
-Result<void> Folder::prepare_segment(std::uint64_t bytes) {
-    if (sealed_ || tail_ + bytes > options_.segment_bytes) {
-        if (active_ != 0 && !sealed_) {
-            TRY(const auto file, segment_file(active_));
-            (void)file->truncate(tail_);
-        }
-        const auto next = (lengths_.empty() ? 0 : lengths_.rbegin()->first) + 1;
-        TRY(auto file, env_.disk.open(segment_path(next), io::OpenMode::create_new));
-        TRY_VOID(env_.disk.sync_dir(options_.path));
-        files_[next] = std::move(file);
-        lengths_[next] = 0;
-        active_ = next;
-        tail_ = allocated_ = 0;
-        sealed_ = false;
-    }
-    if (tail_ + bytes > allocated_) {
-        TRY(const auto file, segment_file(active_));
-        const auto wanted =
-            std::min(std::max(options_.segment_bytes, tail_ + bytes), tail_ + std::max(bytes, kGrowBytes));
-        // Reserving ahead only saves journal writes; a disk too full for it may still have room for the batch.
-        if (file->allocate(wanted)) allocated_ = wanted;
-    }
-    return {};
-}
-
-// After a failed sync nothing is known of what was written: the segment ends at its last durable record.
-void Folder::sync_failed(const base::Error& error) {
-    seal();
-    const auto now = env_.clock.now();
-    const bool again = last_sync_failure_ && now - *last_sync_failure_ < kTwoFailuresWithin;
-    last_sync_failure_ = now;
-    if (error.code == Code::no_space) return;
-    if (again) problem_ = options_.path + " failed twice within an hour and is read-only: replace its disk";
-    base::log::error("writing blocks failed",
-                     again ? "replace the disk; larderd no longer writes there"
-                           : "look at dmesg for the disk; a new segment is used meanwhile",
-                     {{"folder", options_.path}, {"reason", error.message}});
-}
-
-void Folder::refresh_space() {
-    const auto now = env_.clock.now();
-    if (space_.total_bytes != 0 && now - space_read_ < kSpaceAge) return;
-    const auto space = env_.disk.space(options_.path);
-    if (space) space_ = *space;
-    space_read_ = now;
-}
-
-bool Folder::has_room(std::uint64_t bytes) const {
-    const_cast<Folder*>(this)->refresh_space();
-    const auto spare = allocated_ > tail_ && !sealed_ ? allocated_ - tail_ : 0;
-    const auto reserve = std::min(kReserveBytes, space_.total_bytes / 100);
-    return writable() && (bytes <= spare || space_.free_bytes > bytes + reserve);
-}
-
-StoreStatus::Folder Folder::status() const {
-    const_cast<Folder*>(this)->refresh_space();
-    StoreStatus::Folder out{options_.path, space_.total_bytes, space_.free_bytes, 0, writable(), problem_};
-    for (const auto& [segment, length] : lengths_) out.segment_bytes += segment == active_ ? tail_ : length;
-    if (writable() && !has_room(1 << 20)) {
-        out.writable = false;
-        out.problem = options_.path + " is full: free some space on its disk";
-    }
-    return out;
-}
-
-Result<void> Folder::scan(std::uint32_t segment, const RecordVisit& visit) {
-    TRY(const auto file, segment_file(segment));
-    TRY(const auto size, file->size());
-    std::string bytes(kHeaderBytesMax, '\0');
-    for (std::uint64_t offset = 0; offset < size;) {
-        TRY(const auto got, file->read_at(offset, {reinterpret_cast<std::byte*>(bytes.data()), bytes.size()}));
-        const auto header = decode_header(std::string_view(bytes).substr(0, got));
-        if (!header) {
-            offset += kPage;
-            continue;
-        }
-        if (!visit(offset, *header)) return {};
-        offset += header->total_bytes();
-    }
-    return {};
-}
-
-Result<void> Folder::check_payload(std::uint32_t segment, std::uint64_t offset, const RecordHeader& header) {
-    TRY(const auto file, segment_file(segment));
-    auto stored = base::Buffer::allocate(header.stored_bytes);
-    TRY(const auto got, file->read_at(offset + header.header_bytes(), stored.writable()));
-    if (got == stored.size() && sums_of(stored.chars()) == header.chunk_sums) return {};
-    return base::fail(Code::corrupted, Subject::block, "block " + header.name.hex() + " is damaged on the disk");
-}
-
-io::Task<Result<void>> Folder::punch(Place place) {
-    CO_TRY(const auto file, segment_file(place.segment));
-    co_return co_await env_.blocking.run([file, place] { return file->punch_hole(place.offset, place.bytes); });
+    std::shared_ptr<io::File> shared = std::move(file);
+    files_[segment] = shared;
+    return Segment{std::move(shared), identity_->mark};
 }
 
 io::Task<Result<void>> Folder::remove_segment(std::uint32_t segment) {
     files_.erase(segment);
     lengths_.erase(segment);
-    co_return co_await env_.blocking.run(
-        [&disk = env_.disk, path = segment_path(segment), folder = options_.path]() -> Result<void> {
-            TRY_VOID(disk.remove(path));
-            return disk.sync_dir(folder);
-        });
+    pins_.erase(segment);
+    return env_.blocking.run([&disk = env_.disk, file = segment_path(segment), folder = path_]() -> Result<void> {
+        TRY_VOID(disk.remove(file));
+        return disk.sync_dir(folder);
+    });
+}
+
+io::Space Folder::space() const {
+    const auto now = env_.clock.now();
+    if (!space_read_ || now - *space_read_ > kSpaceAge) {
+        if (const auto space = env_.disk.space(path_)) space_ = *space;
+        space_read_ = now;
+    }
+    return space_;
+}
+
+std::uint64_t Folder::reserve() const {
+    return std::min(kReserveBytes, space().total_bytes / 100);
+}
+
+std::uint64_t Folder::free_bytes() const {
+    return space().free_bytes;
+}
+
+bool Folder::has_room(std::uint64_t bytes) const {
+    const auto tail = length(active_);
+    const bool fits = active_ != 0 && tail + bytes <= reserved_ && tail + bytes <= segment_bytes_;
+    return problem_.empty() && (fits || space().free_bytes >= bytes + reserve());
+}
+
+StoreStatus::Folder Folder::status() const {
+    StoreStatus::Folder out{path_, space().total_bytes, space().free_bytes, 0, problem_.empty(), problem_};
+    for (const auto& [segment, length] : lengths_) out.segment_bytes += length;
+    if (out.writable && !has_room(kPlainBytesMax)) {
+        out.writable = false;
+        out.problem = path_ + " is full: free some space on its disk";
+    }
+    return out;
 }
 
 }  // namespace larder::block

@@ -1,93 +1,105 @@
-// One data folder: its segments, and the queue of the one writer that appends to the youngest of them. Everything that
-// waits together is written together and shares one sync.
+// One data folder: who it is, its segments, and the queue of the one writer that appends to the youngest of them.
+// Everything that waits together is written together and shares one sync. Engine thread, but for what runs on the pool
+// inside.
 #pragma once
 
-#include "replication/block/index.h"
+#include "replication/block/segment.h"
+#include "src/io/env.h"
 #include "src/io/task_group.h"
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace larder::block {
 
-struct FolderOptions {
-    std::string path;
-    std::uint16_t number = 0;
-    std::uint64_t segment_bytes = 1ull << 30;
+// Who a data folder is, wherever it is mounted and in whatever order the folders are configured.
+struct FolderIdentity {
+    std::uint16_t number = 0;  // in places; never given twice within one store
+    FolderMark mark = 0;
 };
 
-// Sees each intact record header of a segment with its offset; return false to stop.
-using RecordVisit = std::function<bool(std::uint64_t offset, const RecordHeader& header)>;
-
-// Engine thread, but for what runs on the pool inside.
 class Folder {
  public:
-    // Makes the folder if it is new, locks it, and finds its segments. Blocking.
-    static base::Result<std::unique_ptr<Folder>> open(io::Env& env, FolderOptions options);
+    // Makes the folder if it is not there, locks it, and lists its segments. Blocking. Errors name the folder.
+    static base::Result<std::unique_ptr<Folder>> open(io::Env& env, std::string path, std::uint64_t segment_bytes);
+    ~Folder();
 
+    // Nothing as long as it is new.
+    const std::optional<FolderIdentity>& identity() const { return identity_; }
+    // Writes the identity. Blocking.
+    base::Result<void> found(FolderIdentity identity);
+
+    // A record that is durable. The pin keeps its segment from being removed: it is held until the index names it.
+    struct Appended {
+        Place place;
+        std::shared_ptr<const void> pin;
+    };
     // Writes the record durably. no_space when the disk is (nearly) full; io_failure.
-    io::Task<base::Result<Place>> append(Packed packed);
+    io::Task<base::Result<Appended>> append(Packed packed);
 
-    // The open file of a segment; it stays readable for its holder even if the segment is removed.
-    base::Result<std::shared_ptr<io::File>> segment_file(std::uint32_t segment);
+    // The open segment; it stays readable for its holder even if the segment is removed.
+    base::Result<Segment> segment(std::uint32_t segment);
     std::vector<std::uint32_t> segments() const;
-    std::uint32_t active_segment() const { return active_; }
-    std::uint64_t segment_length(std::uint32_t segment) const;
-    // Reads the headers of a segment in order, stepping over damage. Blocking.
-    base::Result<void> scan(std::uint32_t segment, const RecordVisit& visit);
-    // Reads one record's payload and checks it. Blocking.
-    base::Result<void> check_payload(std::uint32_t segment, std::uint64_t offset, const RecordHeader& header);
-    // Sets where appending goes on in the youngest segment. At open, after its records were scanned.
-    void resume_at(std::uint64_t offset) { tail_ = offset; }
+    bool has(std::uint32_t segment) const { return lengths_.contains(segment); }
+    // Whether more may yet be written to it, or named that was written to it.
+    bool in_use(std::uint32_t segment) const;
+    std::uint32_t youngest() const { return lengths_.empty() ? 0 : lengths_.rbegin()->first; }
+    // Where its records end.
+    std::uint64_t length(std::uint32_t segment) const;
+    // Appending goes on at `offset` of the youngest segment. At open, after its records were looked through; without
+    // it a new segment is begun.
+    void resume_at(std::uint64_t offset);
 
-    // Gives a dead record's space back. unsupported when the file system cannot.
-    io::Task<base::Result<void>> punch(Place place);
     io::Task<base::Result<void>> remove_segment(std::uint32_t segment);
-    // Stops appending to the present segment; the next append starts a new one.
-    void seal() { sealed_ = true; }
 
     StoreStatus::Folder status() const;
-    // Whether blocks may be written here now.
+    std::uint64_t free_bytes() const;
+    // Whether so many bytes may be written here now.
     bool has_room(std::uint64_t bytes) const;
-    bool writable() const { return problem_.empty(); }
-    const std::string& path() const { return options_.path; }
-    std::uint16_t number() const { return options_.number; }
+    const std::string& path() const { return path_; }
 
  private:
-    struct Pending {
-        Packed packed;
-        std::string header;
-        std::uint64_t offset = 0;
-        io::Promise<base::Result<Place>> done;
-    };
-    struct Batch;
+    struct Pending;
+    struct WriteJob;
+    struct WriteReport;
 
-    Folder(io::Env& env, FolderOptions options) : env_(env), options_(std::move(options)), writing_(env.executor) {}
+    Folder(io::Env& env, std::string path, std::uint64_t segment_bytes);
+    base::Result<void> read_identity();
     base::Result<void> find_segments();
-    io::Task<void> write_loop();
-    base::Result<void> prepare_segment(std::uint64_t bytes);
-    void finish_batch(std::shared_ptr<Batch> batch, base::Result<void> outcome);
-    void sync_failed(const base::Error& error);
-    void refresh_space();
     std::string segment_path(std::uint32_t segment) const;
+    io::Space space() const;
+    std::uint64_t reserve() const;
+
+    // folder_writer.cc
+    io::Task<void> write_loop();
+    using Batch = std::shared_ptr<std::vector<Pending>>;
+    io::Task<base::Result<void>> write_batch(Batch batch);
+    base::Result<WriteJob> plan(const std::vector<Pending>& batch, std::uint64_t bytes);
+    static WriteReport run(const WriteJob& job);
+    base::Result<void> settle(const WriteJob& job, WriteReport report, std::uint64_t bytes);
+    void failed(const base::Error& error);
+    std::shared_ptr<const void> pin(std::uint32_t segment);
 
     io::Env& env_;
-    FolderOptions options_;
+    std::string path_;
+    std::uint64_t segment_bytes_;
     std::unique_ptr<io::FileLock> lock_;
+    std::optional<FolderIdentity> identity_;
     std::map<std::uint32_t, std::uint64_t> lengths_;  // of every segment: where its records end
     std::map<std::uint32_t, std::shared_ptr<io::File>> files_;
-    std::uint32_t active_ = 0;     // 0: none yet
-    std::uint64_t tail_ = 0;       // where the next record goes
-    std::uint64_t allocated_ = 0;  // reserved in the active segment
-    bool sealed_ = true;
+    std::map<std::uint32_t, std::weak_ptr<const void>> pins_;
+    std::uint32_t next_ = 1;      // number of the next segment: never one that was used
+    std::uint32_t active_ = 0;    // the segment that is appended to; 0: none
+    std::uint64_t reserved_ = 0;  // in the active segment, from its start
     std::vector<Pending> queue_;
-    bool looping_ = false;
-    std::optional<base::Instant> last_sync_failure_;
+    bool writing_now_ = false;
+    std::optional<base::Instant> last_failure_;
     std::string problem_;
-    io::Space space_;
-    base::Instant space_read_;
+    mutable io::Space space_;
+    mutable std::optional<base::Instant> space_read_;
     io::TaskGroup writing_;
 };
 

@@ -59,7 +59,8 @@ std::string encode_header(const RecordHeader& header) {
     codec::Writer out;
     out.reserve(header.header_bytes());
     out.u32(kMagic).u8(kFormat).u8(static_cast<std::uint8_t>(header.codec)).u8(0).u8(0);
-    out.raw(header.name.view()).raw(header.owner.view()).u32(header.plain_bytes).u32(header.stored_bytes);
+    out.u64(header.mark).raw(header.name.view()).raw(header.owner.view());
+    out.u32(header.plain_bytes).u32(header.stored_bytes);
     std::string sums;
     for (const auto sum : header.chunk_sums) {
         codec::Writer one;
@@ -71,25 +72,26 @@ std::string encode_header(const RecordHeader& header) {
     return out.take();
 }
 
-std::optional<RecordHeader> decode_header(std::string_view bytes) {
+std::optional<RecordHeader> decode_header(std::string_view bytes, FolderMark mark) {
     codec::Reader in(bytes);
     RecordHeader header;
     const auto magic = in.u32();
     const auto format = in.u8();
     const auto codec = in.u8();
-    in.u8();
-    in.u8();
+    const auto flags = in.u8() | in.u8();
+    header.mark = in.u64();
     header.name = in.id<base::Hash256>();
     header.owner = in.id<Owner>();
     header.plain_bytes = in.u32();
     header.stored_bytes = in.u32();
     const auto sum = in.u32();
     in.u32();
-    if (!in.ok() || magic != kMagic || format != kFormat || codec > 1 || header.plain_bytes > kPlainBytesMax ||
-        header.stored_bytes > header.plain_bytes) {
+    if (!in.ok() || magic != kMagic || format != kFormat || codec > 1 || flags != 0 || header.mark != mark ||
+        header.plain_bytes > kPlainBytesMax || header.stored_bytes > header.plain_bytes) {
         return std::nullopt;
     }
     header.codec = static_cast<Codec>(codec);
+    if (header.codec == Codec::raw && header.stored_bytes != header.plain_bytes) return std::nullopt;
     const auto sums = in.raw(4 * std::size_t{chunks_of(header.stored_bytes)});
     constexpr std::size_t kBeforeSum = RecordHeader::kFixedBytes - 8;
     if (!in.ok() || base::crc32c(sums, base::crc32c(bytes.substr(0, kBeforeSum))) != sum) return std::nullopt;
@@ -108,6 +110,9 @@ std::vector<std::uint32_t> sums_of(std::string_view stored) {
 
 Result<Packed> pack(base::Buffer plain, Owner owner, std::optional<base::Hash256> expected, bool trusted,
                     int zstd_level) {
+    if (plain.size() > kPlainBytesMax) {
+        return base::fail(Code::too_large, Subject::block, "a block has at most 16 MiB");
+    }
     Packed packed;
     packed.header.name = expected && trusted ? *expected : base::sha256(plain.chars());
     if (expected && packed.header.name != *expected) {

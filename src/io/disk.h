@@ -59,7 +59,7 @@ class Disk {
     virtual base::Result<void> remove(const std::string& path) = 0;
     // Names (not paths) in the folder, sorted.
     virtual base::Result<std::vector<std::string>> list(const std::string& folder) = 0;
-    // Makes the folder and its parents; no error if it is there.
+    // Makes the folder and its parents, durably; no error if it is there.
     virtual base::Result<void> make_folder(const std::string& folder) = 0;
     virtual base::Result<void> sync_dir(const std::string& folder) = 0;
     virtual base::Result<bool> exists(const std::string& path) = 0;

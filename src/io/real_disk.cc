@@ -151,6 +151,12 @@ int flags_of(OpenMode mode) {
     return O_RDONLY;
 }
 
+std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 class RealDisk final : public Disk {
  public:
     Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
@@ -185,7 +191,11 @@ class RealDisk final : public Disk {
     Result<void> make_folder(const std::string& folder) override {
         for (std::size_t slash = folder.find('/', 1);; slash = folder.find('/', slash + 1)) {
             const std::string part = folder.substr(0, slash);
-            if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return failed("making folder", part);
+            if (::mkdir(part.c_str(), 0700) == 0) {
+                TRY_VOID(sync_dir(parent_of(part)));
+            } else if (errno != EEXIST) {
+                return failed("making folder", part);
+            }
             if (slash == std::string::npos) return {};
         }
     }
