@@ -164,7 +164,7 @@ Task<Result<void>> LocalEngine::refer_again(model::Object object, std::set<model
 // were not the first of their block.
 Task<Result<void>> LocalEngine::take_back_lost_blocks() {
     const auto recovered = blocks_->recovered_owners();
-    if (recovered.empty()) co_return Result<void>();
+    if (recovered.empty()) co_return co_await blocks_->accept_recovery();
     std::set<model::Owner> unknown(recovered.begin(), recovered.end());
     const auto visit = [this, &unknown](BucketId, std::string, model::Object object) {
         return refer_again(std::move(object), unknown);
@@ -188,7 +188,9 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
         for (const auto& owner : unknown) CO_TRY_VOID(co_await blocks_->drop_references(owner));
     }
     base::log::info("the block index was rebuilt from the segments", {{"owners", recovered.size()}});
-    co_return Result<void>();
+    // With rows set aside some references may be missing: the next start looks again.
+    if (!db_->report().quarantined.empty()) co_return Result<void>();
+    co_return co_await blocks_->accept_recovery();
 }
 
 Task<Result<void>> LocalEngine::each_object(

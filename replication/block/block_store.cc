@@ -120,7 +120,14 @@ class LocalStore final : public BlockStore {
         return std::make_unique<LocalLease>(leased_, std::move(owners));
     }
 
-    std::vector<Owner> recovered_owners() const override { return {recovered_.begin(), recovered_.end()}; }
+    std::vector<Owner> recovered_owners() const override {
+        return {recovered_.owners.begin(), recovered_.owners.end()};
+    }
+
+    io::Task<Result<void>> accept_recovery() override {
+        for (const auto shard : std::exchange(recovered_.shards, {})) CO_TRY_VOID(co_await index_.mark_whole(shard));
+        co_return Result<void>();
+    }
 
     StoreStatus status() const override {
         StoreStatus out;
@@ -253,7 +260,7 @@ class LocalStore final : public BlockStore {
     FolderSet folders_;
     Reclaimer reclaimer_;
     std::shared_ptr<std::multiset<Owner>> leased_ = std::make_shared<std::multiset<Owner>>();
-    std::set<Owner> recovered_;
+    Recovered recovered_;
     io::TaskGroup storing_;
 };
 

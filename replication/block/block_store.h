@@ -77,9 +77,12 @@ class BlockStore {
                                                      std::uint64_t length) = 0;
     // Adds references of `owner` to blocks that are here. not_found/block if one is not.
     virtual io::Task<base::Result<void>> add_references(std::vector<base::Hash256> names, Owner owner) = 0;
-    // The owners that a rebuild found in the segments' records, dead ones among them: the caller drops those it does
-    // not know and adds the references that only it knows. Empty when the index was whole.
+    // The owners that a rebuild found in the segments' records, dead ones among them: the caller adds the
+    // references that only it knows, then drops the owners it does not know (in this order: both may have the same
+    // block). Empty when the index was whole.
     virtual std::vector<Owner> recovered_owners() const = 0;
+    // The caller has done so: the rebuilt index counts as whole from now. Until then every start rebuilds it again.
+    virtual io::Task<base::Result<void>> accept_recovery() = 0;
     // Removes all references of the owner. Idempotent. conflict/block while a Lease names it: try again later.
     virtual io::Task<base::Result<void>> drop_references(Owner owner) = 0;
     // While it lives nothing that `owners` referenced when it was taken is reclaimed. Synchronous, cheap.

@@ -15,11 +15,11 @@ class Recovery {
  public:
     Recovery(io::Env& env, Index& index, FolderSet& folders) : env_(env), index_(index), folders_(folders) {}
 
-    io::Task<Result<std::set<Owner>>> run() {
+    io::Task<Result<Recovered>> run() {
         CO_TRY(const auto lost, index_.lost_shards());
         if (!lost.empty()) CO_TRY_VOID(co_await rebuild(std::set(lost.begin(), lost.end())));
         for (const auto& [number, folder] : folders_.all()) CO_TRY_VOID(co_await find_end(number, *folder));
-        co_return std::move(owners_);
+        co_return std::move(recovered_);
     }
 
  private:
@@ -33,8 +33,7 @@ class Recovery {
                 all_read = all_read && read;
             }
         }
-        if (!all_read) co_return Result<void>();
-        for (const auto shard : lost) CO_TRY_VOID(co_await index_.mark_whole(shard));
+        if (all_read) recovered_.shards.assign(lost.begin(), lost.end());
         co_return Result<void>();
     }
 
@@ -68,7 +67,7 @@ class Recovery {
             const Place place{id.first, id.second, found[i].offset, header.total_bytes()};
             if (!codes[i]) {
                 good[index_.shard_of(header.name)].push_back({header.name, header.owner, header.plain_bytes, place});
-                owners_.insert(header.owner);
+                recovered_.owners.insert(header.owner);
             } else if (codes[i] == Code::corrupted) {
                 bad.push_back({header.name, place});
             } else {
@@ -141,12 +140,12 @@ class Recovery {
     io::Env& env_;
     Index& index_;
     FolderSet& folders_;
-    std::set<Owner> owners_;
+    Recovered recovered_;
 };
 
 }  // namespace
 
-io::Task<Result<std::set<Owner>>> recover(io::Env& env, Index& index, FolderSet& folders) {
+io::Task<Result<Recovered>> recover(io::Env& env, Index& index, FolderSet& folders) {
     Recovery recovery(env, index, folders);
     co_return co_await recovery.run();
 }

@@ -55,6 +55,7 @@ Result<void> Node::try_open() {
 
 void Node::open() {
     if (const auto opened = try_open(); !opened) FAIL(opened.error().message);
+    if (const auto accepted = run(store->accept_recovery()); !accepted) FAIL(accepted.error().message);
 }
 
 void Node::drop() {
@@ -119,8 +120,8 @@ std::vector<std::string> Node::segments(const std::string& folder) {
     return out;
 }
 
-void Node::erase_rows(db::ShardId shard, db::TreeId first, db::TreeId last) {
-    const auto done = run(db->commit(shard, [=](db::Writer& rows) -> Result<void> {
+Result<void> Node::erase_rows(db::ShardId shard, db::TreeId first, db::TreeId last) {
+    return run(db->commit(shard, [=](db::Writer& rows) -> Result<void> {
         for (auto tree = first; tree <= last; ++tree) {
             std::vector<std::string> keys;
             {
@@ -135,7 +136,6 @@ void Node::erase_rows(db::ShardId shard, db::TreeId first, db::TreeId last) {
         }
         return {};
     }));
-    if (!done) FAIL(done.error().message);
 }
 
 }  // namespace larder::block

@@ -27,7 +27,7 @@ class Node {
 
     // Opens both stores; the error of the one that would not.
     base::Result<void> try_open();
-    // The same, and fails the test when they do not open.
+    // The same, and accepts what was recovered; fails the test when they do not open.
     void open();
     // An orderly stop, or a sudden end that leaves what the kernel has, or a power cut.
     void close();
@@ -53,7 +53,7 @@ class Node {
     // Paths of the segments, oldest first.
     std::vector<std::string> segments(const std::string& folder = "/data/one");
     // Removes rows of the index: trees `first` to `last` of a shard.
-    void erase_rows(db::ShardId shard, db::TreeId first, db::TreeId last);
+    base::Result<void> erase_rows(db::ShardId shard, db::TreeId first, db::TreeId last);
 
     template <typename T>
     T run(io::Task<T> task) {
