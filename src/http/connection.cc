@@ -14,7 +14,7 @@ using Outcome = Moved::Outcome;
 
 // After this much work without a wait, a connection lets the others have a turn.
 constexpr std::size_t kTurnCost = 1024 * 1024;
-constexpr std::size_t kCallCost = 4096;
+constexpr std::size_t kCallCost = 64 * 1024;
 
 base::Result<void> gone() {
     return fail(Code::disconnected, "the other side closed the connection");
