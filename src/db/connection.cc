@@ -15,6 +15,7 @@ using base::Subject;
 namespace {
 
 constexpr std::size_t kChecksumBytes = 4;
+constexpr std::size_t kNamedKeyBytes = 24;  // of a damaged row's key, in messages
 
 std::string_view column(sqlite3_stmt* statement, int index) {
     const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, index));
@@ -52,21 +53,6 @@ std::string stored_value(std::string_view stored_key, std::string_view value) {
     return out;
 }
 
-Result<std::string_view> checked_value(std::string_view stored_key, std::string_view stored) {
-    if (stored.size() >= kChecksumBytes) {
-        const auto value = stored.substr(kChecksumBytes);
-        const auto sum = base::crc32c(value, base::crc32c(stored_key));
-        std::uint32_t told = 0;
-        for (int i = 0; i < 4; ++i)
-            told |= std::uint32_t{static_cast<std::uint8_t>(stored[static_cast<std::size_t>(i)])} << (8 * i);
-        if (sum == told) return value;
-    }
-    const auto key = base::hex_encode(stored_key.substr(0, 24));
-    base::log::error("a row is damaged on the disk", "restore the metadata from a snapshot; check the disk's health",
-                     {{"row", key}});
-    return base::fail(Code::corrupted, Subject::row, "row " + key + " is damaged on the disk");
-}
-
 void FinalizeStatement::operator()(sqlite3_stmt* statement) const {
     sqlite3_finalize(statement);
 }
@@ -81,6 +67,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& vfs, con
     if (code != SQLITE_OK) return connection->failed(code, "opening");
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, 10'000);
+    // SQLite 3.40 loses commits when two connections checkpoint: the writer does so when told, nobody by closing.
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     // The page size counts only before the first write, the journal mode is kept in the file.
     for (const char* pragma :
          {"PRAGMA page_size=8192", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0",
@@ -108,13 +96,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& vfs, con
     TRY(connection->get_, connection->prepare("SELECT v FROM rows WHERE k=?1"));
     TRY(connection->put_, connection->prepare("INSERT OR REPLACE INTO rows(k,v) VALUES(?1,?2)"));
     TRY(connection->erase_, connection->prepare("DELETE FROM rows WHERE k=?1"));
+    TRY(connection->begin_, connection->prepare("BEGIN"));
+    TRY(connection->end_, connection->prepare("ROLLBACK"));
     return connection;
 }
 
 Connection::~Connection() {
-    get_.reset();
-    put_.reset();
-    erase_.reset();
+    scans_.clear();
+    for (auto* statement : {&get_, &put_, &erase_, &begin_, &end_}) statement->reset();
     sqlite3_close(db_);
 }
 
@@ -147,15 +136,51 @@ Result<Statement> Connection::prepare(const char* sql) {
     return Statement(statement);
 }
 
-Result<std::optional<std::string>> Connection::get(TreeId tree, std::string_view key) {
-    const auto full = stored_key(tree, key);
+Result<std::optional<std::string>> Connection::get(std::string_view stored) {
     const ResetLater reset{get_.get()};
-    bind_blob(get_.get(), 1, full);
+    bind_blob(get_.get(), 1, stored);
     const int code = sqlite3_step(get_.get());
     if (code == SQLITE_DONE) return std::nullopt;
     if (code != SQLITE_ROW) return failed(code, "reading");
-    TRY(const auto value, checked_value(full, column(get_.get(), 0)));
+    TRY(const auto value, checked(stored, column(get_.get(), 0)));
     return std::string(value);
+}
+
+Result<std::string_view> Connection::checked(std::string_view stored_key, std::string_view stored) const {
+    if (stored.size() >= kChecksumBytes) {
+        const auto value = stored.substr(kChecksumBytes);
+        const auto sum = base::crc32c(value, base::crc32c(stored_key));
+        std::uint32_t told = 0;
+        for (std::size_t i = 0; i < kChecksumBytes; ++i) {
+            told |= std::uint32_t{static_cast<std::uint8_t>(stored[i])} << (8 * i);
+        }
+        if (sum == told) return value;
+    }
+    const auto tree = base::hex_encode(stored_key.substr(0, sizeof(TreeId)));
+    const auto key = base::hex_encode(stored_key.substr(sizeof(TreeId)).substr(0, kNamedKeyBytes));
+    base::log::error("a row is damaged on the disk",
+                     "restore the metadata from a snapshot; check the disk's health",
+                     {{"file", path_}, {"tree", tree}, {"key", key}});
+    return base::fail(Code::corrupted, Subject::row,
+                      "row " + key + " of tree " + tree + " in " + path_ + " is damaged on the disk");
+}
+
+Result<void> Connection::begin_view() {
+    const ResetLater reset{begin_.get()};
+    if (const int code = sqlite3_step(begin_.get()); code != SQLITE_DONE) return failed(code, "reading");
+    // SQLite takes its snapshot at the first read.
+    const ResetLater reset_get{get_.get()};
+    bind_blob(get_.get(), 1, {});
+    const int code = sqlite3_step(get_.get());
+    if (code == SQLITE_DONE || code == SQLITE_ROW) return {};
+    auto failure = failed(code, "reading");
+    end_view();
+    return failure;
+}
+
+void Connection::end_view() {
+    const ResetLater reset{end_.get()};
+    (void)sqlite3_step(end_.get());
 }
 
 Result<void> Connection::put(std::string_view stored, std::string_view value) {
@@ -176,18 +201,31 @@ Result<void> Connection::erase(std::string_view stored) {
     return failed(code, "erasing from");
 }
 
-Result<Statement> Connection::scan() {
-    return prepare("SELECT k,v FROM rows WHERE k>=?1 ORDER BY k");
+Result<Statement> Connection::take_scan() {
+    if (scans_.empty()) return prepare("SELECT k,v FROM rows WHERE k>=?1 ORDER BY k");
+    auto scan = std::move(scans_.back());
+    scans_.pop_back();
+    return scan;
 }
 
-Result<int> Connection::checkpoint(bool truncate) {
+void Connection::give_back_scan(Statement scan) {
+    sqlite3_reset(scan.get());
+    sqlite3_clear_bindings(scan.get());
+    scans_.push_back(std::move(scan));
+}
+
+Result<void> Connection::checkpoint(bool truncate) {
     int in_log = 0;
     int moved = 0;
     const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, &in_log, &moved);
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return failed(code, "checkpointing");
     if (code == SQLITE_OK && in_log == moved) log_frames_ = 0;
-    return in_log;
+    return {};
+}
+
+void Connection::interrupt() {
+    sqlite3_interrupt(db_);
 }
 
 Result<std::string> Connection::check(bool quick) {

@@ -17,8 +17,6 @@ namespace larder::db {
 std::string stored_key(TreeId tree, std::string_view key);
 // The value as it is stored: a CRC-32C of stored key and value, then the value.
 std::string stored_value(std::string_view stored_key, std::string_view value);
-// The value again, or corrupted.
-base::Result<std::string_view> checked_value(std::string_view stored_key, std::string_view stored);
 
 struct FinalizeStatement {
     void operator()(sqlite3_stmt* statement) const;
@@ -26,6 +24,7 @@ struct FinalizeStatement {
 using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
 enum class Access { read, write };
+enum class StepResult { row, end };
 
 class Connection {
  public:
@@ -34,18 +33,26 @@ class Connection {
     ~Connection();
 
     base::Result<void> run(const char* sql);
-    base::Result<std::optional<std::string>> get(TreeId tree, std::string_view key);
+    base::Result<std::optional<std::string>> get(std::string_view stored_key);
     base::Result<void> put(std::string_view stored_key, std::string_view value);
     base::Result<void> erase(std::string_view stored_key);
-    // Forward from a stored key within its tree; may be several at once.
-    base::Result<Statement> scan();
-    // Moves pages from the log to the file without waiting for readers; returns frames in the log. Truncates the log
-    // when `truncate` and nobody reads.
-    base::Result<int> checkpoint(bool truncate);
-    // Pages in the write-ahead log after the last commit here.
+    // The value out of what is stored under the key, or corrupted.
+    base::Result<std::string_view> checked(std::string_view stored_key, std::string_view stored) const;
+    // Everything read between the two is of one moment, that of begin_view().
+    base::Result<void> begin_view();
+    void end_view();
+    // A statement for scan_from, to be given back; several may be out at once.
+    base::Result<Statement> take_scan();
+    void give_back_scan(Statement scan);
+    // Moves pages from SQLite's log to the file without waiting for readers. Empties the log when `truncate` and nobody
+    // reads.
+    base::Result<void> checkpoint(bool truncate);
+    // Pages in SQLite's log after the last commit here.
     int log_frames() const { return log_frames_; }
     // "ok", or the first damage found. `quick` leaves index contents unchecked.
     base::Result<std::string> check(bool quick);
+    // Makes what runs on it fail soon. Any thread.
+    void interrupt();
 
     // The error of the last SQLite call, with what was being done.
     std::unexpected<base::Error> failed(int code, std::string_view doing) const;
@@ -61,10 +68,12 @@ class Connection {
     Statement get_;
     Statement put_;
     Statement erase_;
+    Statement begin_;
+    Statement end_;
+    std::vector<Statement> scans_;
 };
 
 // Moves a scan statement: bind the start, step.
-enum class StepResult { row, end };
 base::Result<StepResult> scan_from(Connection& connection, sqlite3_stmt* statement, std::string_view stored_key);
 base::Result<StepResult> scan_next(Connection& connection, sqlite3_stmt* statement);
 std::string_view scan_key(sqlite3_stmt* statement);

@@ -41,14 +41,26 @@ Result<Format> parse_format(const std::string& path, const std::string& text) {
     return format;
 }
 
+ShardMetrics make_metrics(base::Metrics& metrics) {
+    return {
+        metrics.histogram("table_commit_duration_seconds", "Time from the start of a group to its durable commit."),
+        metrics.counter("table_commits_total", "Changes committed to the local store."),
+        metrics.counter("table_commit_groups_total", "Groups of changes that shared one sync."),
+        {
+            metrics.histogram("table_pour_duration_seconds", "Time to bring one log file's rows into SQLite."),
+            metrics.histogram("table_checkpoint_duration_seconds", "Time of one checkpoint of SQLite's log."),
+            metrics.gauge("table_log_pages", "Pages in SQLite's write-ahead log."),
+        },
+    };
+}
+
 class SqliteDb final : public Db {
  public:
     SqliteDb(io::Env& env, Options options)
         : env_(env), options_(std::move(options)), vfs_(env.disk, env.clock, env.random) {}
 
-    ~SqliteDb() override {
-        for (auto& shard : shards_) (void)shard->close();
-    }
+    // The shards end before the file system they stand on.
+    ~SqliteDb() override { shards_.clear(); }
 
     Result<void> open(base::Metrics& metrics) {
         TRY_VOID(env_.disk.make_folder(options_.folder));
@@ -63,12 +75,7 @@ class SqliteDb final : public Db {
         TRY(const auto running, env_.disk.exists(running_path()));
         report_.unclean = running;
         if (!running) TRY_VOID(env_.disk.write_file(running_path(), "open\n"));
-        ShardMetrics shard_metrics{
-            metrics.histogram("table_commit_duration_seconds", "Time from the start of a group to its durable commit."),
-            metrics.counter("table_commits_total", "Changes committed to the local store."),
-            metrics.counter("table_commit_groups_total", "Groups of changes that shared one sync."),
-            metrics.gauge("table_log_pages", "Pages in the write-ahead log."),
-        };
+        const auto shard_metrics = make_metrics(metrics);
         for (std::uint32_t i = 0; i < format_.shards; ++i) TRY_VOID(open_shard(i, is_new, shard_metrics));
         return env_.disk.sync_dir(options_.folder);
     }
@@ -80,17 +87,21 @@ class SqliteDb final : public Db {
         return shards_.at(shard)->commit(std::move(change));
     }
     Result<std::optional<std::string>> get(ShardId shard, TreeId tree, std::string_view key) override {
-        return shards_.at(shard)->reader().get(tree, key);
+        return shards_.at(shard)->get(tree, key);
     }
     Result<void> look(ShardId shard, Look look) override { return shards_.at(shard)->look(std::move(look)); }
     io::Task<Result<void>> look_later(ShardId shard, Look look) override {
-        return env_.blocking.run([target = shards_.at(shard).get(), look = std::move(look)]() mutable {
+        auto* target = shards_.at(shard).get();
+        return env_.blocking.run([target, ticket = target->ticket(), look = std::move(look)]() mutable {
             return target->look_on_pool(std::move(look));
         });
     }
 
     io::Task<Result<void>> snapshot(std::string folder) override {
-        return env_.blocking.run([this, folder = std::move(folder)] { return copy_to(folder); });
+        std::vector<std::shared_ptr<void>> tickets;
+        for (auto& shard : shards_) tickets.push_back(shard->ticket());
+        return env_.blocking.run(
+            [this, tickets = std::move(tickets), folder = std::move(folder)] { return copy_to(folder); });
     }
 
     Result<void> close() override {
@@ -123,13 +134,17 @@ class SqliteDb final : public Db {
         const auto path = shard_path(options_.folder, index);
         TRY(const auto there, env_.disk.exists(path));
         if (!there && !is_new) quarantined(path + ": the file is missing");
-        ShardOptions options{vfs_.name(), path, options_.cache_bytes / format_.shards, metrics};
+        const auto log_path = options_.folder + "/log-" + std::to_string(index) + "-";
+        ShardOptions options{
+            vfs_.name(), path, log_path, options_.cache_bytes / format_.shards, options_.log_bytes / format_.shards / 2,
+            metrics};
         auto shard = open_checked(options);
         if (!shard && shard.error().code == Code::corrupted) {
-            TRY_VOID(set_aside(path, shard.error().message));
+            TRY_VOID(set_aside(path, log_path, shard.error().message));
             shard = open_checked(options);
         }
         if (!shard) return base::fail(shard.error());
+        if (!(*shard)->damage().empty()) report_.quarantined.push_back((*shard)->damage());
         shards_.push_back(std::move(*shard));
         return {};
     }
@@ -145,7 +160,8 @@ class SqliteDb final : public Db {
         return shard;
     }
 
-    Result<void> set_aside(const std::string& path, const std::string& reason) {
+    // The log goes with the file that it belongs to: it holds the newest rows, for who mends the file.
+    Result<void> set_aside(const std::string& path, const std::string& log_path, const std::string& reason) {
         std::string aside;
         for (int n = 1;; ++n) {
             aside = path + ".damaged-" + std::to_string(n);
@@ -156,6 +172,10 @@ class SqliteDb final : public Db {
         for (const char* part : {"-wal", "-journal"}) {
             TRY(const auto there, env_.disk.exists(path + part));
             if (there) TRY_VOID(env_.disk.rename(path + part, aside + part));
+        }
+        for (const char* part : {"0", "1"}) {
+            TRY(const auto there, env_.disk.exists(log_path + part));
+            if (there) TRY_VOID(env_.disk.rename(log_path + part, aside + "-log-" + part));
         }
         quarantined(aside + ": " + reason);
         return env_.disk.sync_dir(options_.folder);
@@ -174,20 +194,27 @@ class SqliteDb final : public Db {
             return base::fail(Code::invalid_argument, "the folder's name must not hold a quote");
         }
         TRY_VOID(env_.disk.make_folder(folder));
-        for (std::uint32_t i = 0; i < format_.shards; ++i) {
-            const auto target = shard_path(folder, i);
-            {
-                TRY(auto source, Connection::open(vfs_.name(), shard_path(options_.folder, i), Access::read, 1 << 20));
-                TRY_VOID(source->run("PRAGMA query_only=OFF"));
-                TRY_VOID(source->run(("VACUUM INTO '" + target + "'").c_str()));
-            }
+        for (std::uint32_t i = 0; i < format_.shards; ++i) TRY_VOID(copy_shard(i, shard_path(folder, i)));
+        return env_.disk.write_file(folder + "/format", format_text(format_));
+    }
+
+    Result<void> copy_shard(std::uint32_t index, const std::string& target) {
+        TRY_VOID(shards_[index]->drain());
+        {
+            TRY(auto source, Connection::open(vfs_.name(), shard_path(options_.folder, index), Access::read, 1 << 20));
+            TRY_VOID(source->run("PRAGMA query_only=OFF"));
+            TRY_VOID(source->run(("VACUUM INTO '" + target + "'").c_str()));
+        }
+        {
             TRY(auto copy, Connection::open(vfs_.name(), target, Access::write, 1 << 20));
             TRY(const auto verdict, copy->check(false));
             if (verdict != "ok") return base::fail(Code::corrupted, Subject::row, target + ": " + verdict);
-            TRY(auto file, env_.disk.open(target, io::OpenMode::read_write));
-            TRY_VOID(file->sync_data());
+            // Its own identity: the log of the original must never be played into a copy put in its place.
+            TRY_VOID(write_mark(*copy, {env_.random.next() | 1, 0}));
+            TRY_VOID(copy->checkpoint(true));
         }
-        return env_.disk.write_file(folder + "/format", format_text(format_));
+        TRY(auto file, env_.disk.open(target, io::OpenMode::read_write));
+        return file->sync_data();
     }
 
     io::Env& env_;

@@ -1,8 +1,8 @@
 // Local durable tables: ordered trees of byte keys and values, spread over shards. The only room that sees SQLite.
 //
-// A shard is one SQLite file with one committing thread, the only one that writes and checkpoints it. Changes from all
-// callers that arrive together share one transaction and one sync. A completed commit is durable. Every row carries a
-// checksum: damage is reported as Code::corrupted, never returned as data.
+// A shard is one SQLite file with a log in front of it. Changes from all callers that arrive together share one record
+// of the log and one sync; a completed commit is durable. Behind, sorted batches are poured from memory into SQLite.
+// Every row carries a checksum: damage is reported as Code::corrupted, never returned as data.
 #pragma once
 
 #include "src/base/error.h"
@@ -61,6 +61,7 @@ struct Options {
     std::string folder;                   // e.g. /var/lib/larder/meta; made if missing
     std::uint32_t shards = 4;             // fixed at creation; the stored number wins
     std::size_t cache_bytes = 16u << 20;  // page cache of all connections together
+    std::size_t log_bytes = 32u << 20;    // logs of all shards together; as much at most waits in memory to enter SQLite
 };
 
 // What opening found. A quarantined shard file is kept aside under the name given and replaced by an empty one.

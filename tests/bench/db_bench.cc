@@ -1,4 +1,5 @@
-// Speed of the local store alone: db_bench FOLDER [ROWS]. Prints one figure a line, beside the disk's own sync rate.
+// Speed of the local store alone: db_bench FOLDER [ROWS [SHARDS]]. Prints one figure a line, beside the disk's own sync
+// rate.
 #include "src/base/bytes.h"
 #include "src/db/db.h"
 #include "tests/support/run_task.h"
@@ -72,6 +73,7 @@ struct Bench {
     std::unique_ptr<Db> db;
     std::string folder;
     std::uint64_t body_number = 0;
+    std::uint32_t shards = 1;
 
     io::Clock& clock() { return world.env().clock; }
 
@@ -80,6 +82,7 @@ struct Bench {
         const auto start = clock().now();
         Options options;
         options.folder = folder;
+        options.shards = shards;
         auto opened = Db::open(world.env(), metrics, options);
         if (!opened) {
             std::printf("open failed: %s\n", opened.error().message.c_str());
@@ -149,11 +152,12 @@ struct Bench {
 
 int run(int argc, char** argv) {
     if (argc < 2) {
-        std::printf("db_bench FOLDER [ROWS]\n");
+        std::printf("db_bench FOLDER [ROWS [SHARDS]]\n");
         return 2;
     }
     Bench bench;
     bench.folder = argv[1];
+    if (argc > 3) bench.shards = static_cast<std::uint32_t>(std::atoi(argv[3]));
     bench.open();
     bench.sync_floor();
     const int rows = argc > 2 ? std::atoi(argv[2]) : 1000;

@@ -44,6 +44,7 @@ Result<void> CrashStore::open() {
     Options options;
     options.folder = kFolder;
     options.shards = kShards;
+    options.log_bytes = log_bytes_;
     TRY(db_, Db::open(env_, metrics_, options));
     return {};
 }

@@ -49,6 +49,7 @@ class CrashStore {
     io::Task<int> commit_all(ShardId shard, std::size_t from);
     base::Result<Rows> read(ShardId shard);
 
+    std::size_t log_bytes_;
     test::World& world_;
     io::Env env_;
     base::Metrics metrics_;
