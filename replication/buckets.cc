@@ -234,17 +234,19 @@ Task<Result<BucketUsage>> LocalEngine::bucket_usage(BucketId id) {
 Task<Result<void>> LocalEngine::check_quota(std::shared_ptr<BucketState> bucket, std::string key, std::uint64_t bytes) {
     const auto quota = bucket->row.bucket.quota;
     if (!quota.bytes_max && !quota.objects_max) co_return Result<void>();
-    CO_TRY(const auto row, co_await object_rows_->read(object_row(*bucket, key), false));
+    const auto row = co_await object_rows_->read(object_row(*bucket, key), false);
+    // What a damaged row counted for is not known; the write that heals it is not refused for that.
+    if (!row && row.error().code != Code::corrupted) co_return fail(row.error());
     std::uint64_t replaced = 0;
-    if (row.exists()) {
-        CO_TRY(const auto object, model::decode_summary(row.value->row));
+    if (row && row->exists()) {
+        CO_TRY(const auto object, model::decode_summary(row->value->row));
         replaced = object.size;
     }
     CO_TRY(const auto usage, counted_usage(bucket->row.bucket.id));
     if (quota.bytes_max && bytes > replaced && usage.bytes + bytes - replaced > *quota.bytes_max) {
         co_return fail(Code::quota_exceeded, Subject::bucket, "the bucket's size limit would be exceeded");
     }
-    if (quota.objects_max && !row.exists() && usage.objects + 1 > *quota.objects_max) {
+    if (quota.objects_max && row && !row->exists() && usage.objects + 1 > *quota.objects_max) {
         co_return fail(Code::quota_exceeded, Subject::bucket, "the bucket's limit of objects would be exceeded");
     }
     co_return Result<void>();

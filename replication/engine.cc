@@ -161,14 +161,19 @@ Task<void> LocalEngine::keep_clock_floor() {
 }
 
 // All rows of a partition key, a page at a time.
-Task<Result<void>> LocalEngine::collect_rows(std::string partition_key, std::function<void(table::RangeEntry&)> visit,
-                                             table::Coordinator& rows) {
+Task<Result<std::size_t>> LocalEngine::collect_rows(std::string partition_key,
+                                                    std::function<void(table::RangeEntry&)> visit,
+                                                    table::Coordinator& rows) {
     table::RangeQuery query;
     query.partition_key = std::move(partition_key);
+    std::size_t unreadable = 0;
     for (;;) {
         CO_TRY(auto page, co_await rows.range(query));
-        for (auto& entry : page.entries) visit(entry);
-        if (!page.truncated) co_return Result<void>();
+        for (auto& entry : page.entries) {
+            if (entry.damaged) ++unreadable;
+            if (!entry.damaged) visit(entry);
+        }
+        if (!page.truncated) co_return unreadable;
         query.start_after = page.entries.back().sort_key;
     }
 }
@@ -177,22 +182,25 @@ Task<Result<void>> LocalEngine::load_control_rows() {
     const auto note = [this](const base::Error& error) {
         open_problems_.push_back("a control row cannot be read: " + error.message + ". Make the bucket or key again.");
     };
-    CO_TRY_VOID(co_await collect_rows(
-        "buckets",
-        [&](table::RangeEntry& entry) {
-            auto row = model::decode_bucket(entry.row.value->row);
-            if (row) show(std::move(*row));
-            if (!row) note(row.error());
-        },
-        *bucket_rows_));
-    CO_TRY_VOID(co_await collect_rows(
-        "keys",
-        [&](table::RangeEntry& entry) {
-            auto key = model::decode_access_key(entry.row.value->row);
-            if (key) keys_[key->id] = std::make_shared<const AccessKey>(*key);
-            if (!key) note(key.error());
-        },
-        *key_rows_));
+    CO_TRY(const auto lost_buckets, co_await collect_rows(
+                                        "buckets",
+                                        [&](table::RangeEntry& entry) {
+                                            auto row = model::decode_bucket(entry.row.value->row);
+                                            if (row) show(std::move(*row));
+                                            if (!row) note(row.error());
+                                        },
+                                        *bucket_rows_));
+    CO_TRY(const auto lost_keys, co_await collect_rows(
+                                     "keys",
+                                     [&](table::RangeEntry& entry) {
+                                         auto key = model::decode_access_key(entry.row.value->row);
+                                         if (key) keys_[key->id] = std::make_shared<const AccessKey>(*key);
+                                         if (!key) note(key.error());
+                                     },
+                                     *key_rows_));
+    for (auto lost = lost_buckets + lost_keys; lost > 0; --lost) {
+        note({Code::corrupted, Subject::row, "it is damaged on the disk"});
+    }
     co_return Result<void>();
 }
 
@@ -323,7 +331,7 @@ Task<Result<EngineStatus>> LocalEngine::status() {
 Task<Result<std::vector<std::string>>> LocalEngine::verify() {
     CO_TRY(const auto report, co_await blocks_->verify());
     auto damage = report.damage;
-    CO_TRY_VOID(co_await each_object([&](BucketId bucket, std::string key, model::Object object) -> Task<Result<void>> {
+    CO_TRY_VOID(co_await each_object([&](BucketId bucket, std::string key, auto object) -> Task<Result<void>> {
         return check_object(bucket, std::move(key), std::move(object), damage);
     }));
     co_return damage;

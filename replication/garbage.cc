@@ -166,8 +166,12 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
     const auto recovered = blocks_->recovered_owners();
     if (recovered.empty()) co_return co_await blocks_->accept_recovery();
     std::set<model::Owner> unknown(recovered.begin(), recovered.end());
-    const auto visit = [this, &unknown](BucketId, std::string, model::Object object) {
-        return refer_again(std::move(object), unknown);
+    // Rows that were set aside or are damaged may name any of them: what they would free is kept until those are
+    // restored or given up, and the next start looks again.
+    bool all_known = db_->report().quarantined.empty();
+    const auto visit = [this, &unknown, &all_known](BucketId, std::string, Result<model::Object> object) {
+        all_known = all_known && object;
+        return refer_again(object ? std::move(*object) : model::Object(), unknown);
     };
     CO_TRY_VOID(co_await each_object(visit));
     for (const auto& [id, state] : std::map(buckets_)) {
@@ -183,18 +187,15 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
             for (const auto& part : parts) CO_TRY_VOID(co_await refer_again(part.content, unknown));
         }
     }
-    // Rows that were set aside may name any of them: what they would free is kept until they are restored or given up.
-    if (db_->report().quarantined.empty()) {
+    if (all_known) {
         for (const auto& owner : unknown) CO_TRY_VOID(co_await blocks_->drop_references(owner));
     }
     base::log::info("the block index was rebuilt from the segments", {{"owners", recovered.size()}});
-    // With rows set aside some references may be missing: the next start looks again.
-    if (!db_->report().quarantined.empty()) co_return Result<void>();
+    if (!all_known) co_return Result<void>();
     co_return co_await blocks_->accept_recovery();
 }
 
-Task<Result<void>> LocalEngine::each_object(
-    std::function<Task<Result<void>>(BucketId, std::string, model::Object)> visit) {
+Task<Result<void>> LocalEngine::each_object(ObjectVisit visit) {
     for (const auto& [id, state] : std::map(buckets_)) {
         for (std::uint16_t shard = 0; shard < state->row.index_shards; ++shard) {
             table::RangeQuery query;
@@ -202,7 +203,9 @@ Task<Result<void>> LocalEngine::each_object(
             for (;;) {
                 CO_TRY(auto page, co_await object_rows_->range(query));
                 for (auto& entry : page.entries) {
-                    CO_TRY(auto object, model::decode_object(entry.row.value->row));
+                    Result<model::Object> object =
+                        fail(Code::corrupted, Subject::row, "its row is damaged on the disk");
+                    if (!entry.damaged) object = model::decode_object(entry.row.value->row);
                     CO_TRY_VOID(co_await visit(id, entry.sort_key, std::move(object)));
                 }
                 if (!page.truncated) break;
@@ -213,11 +216,15 @@ Task<Result<void>> LocalEngine::each_object(
     co_return Result<void>();
 }
 
-Task<Result<void>> LocalEngine::check_object(BucketId bucket, std::string key, model::Object object,
+Task<Result<void>> LocalEngine::check_object(BucketId bucket, std::string key, Result<model::Object> object,
                                              std::vector<std::string>& damage) {
     const auto state = bucket_state(bucket);
     const auto name = state && !state->row.bucket.names.empty() ? state->row.bucket.names.front() : bucket.hex();
-    for (const auto& piece : object.pieces) {
+    if (!object) {
+        damage.push_back(name + ":" + key + ": " + object.error().message);
+        co_return Result<void>();
+    }
+    for (const auto& piece : object->pieces) {
         auto extents = co_await extents_of(piece);
         if (!extents) {
             damage.push_back(name + ":" + key + ": " + extents.error().message);

@@ -134,8 +134,9 @@ class LocalEngine final : public Engine {
     Task<void> keep_clock_floor();
     Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change);
     void object_changed(const table::RowKey& key, const table::StoredRow& after);
-    Task<Result<void>> collect_rows(std::string partition_key, std::function<void(table::RangeEntry&)> visit,
-                                    table::Coordinator& rows);
+    // Returns how many rows could not be read.
+    Task<Result<std::size_t>> collect_rows(std::string partition_key, std::function<void(table::RangeEntry&)> visit,
+                                           table::Coordinator& rows);
 
     // buckets.cc
     Result<std::shared_ptr<BucketState>> bucket_for_write(const BucketId& id);
@@ -204,9 +205,11 @@ class LocalEngine final : public Engine {
     Task<void> forget_intent(model::Owner owner);
     Task<void> collect_tombstones();
     // Adds a sentence to `damage` for everything of the object that cannot be read.
-    Task<Result<void>> check_object(BucketId bucket, std::string key, model::Object object,
+    Task<Result<void>> check_object(BucketId bucket, std::string key, Result<model::Object> object,
                                     std::vector<std::string>& damage);
-    Task<Result<void>> each_object(std::function<Task<Result<void>>(BucketId, std::string, model::Object)> visit);
+    // Every object of every bucket; corrupted for one whose row cannot be read.
+    using ObjectVisit = std::function<Task<Result<void>>(BucketId, std::string, Result<model::Object>)>;
+    Task<Result<void>> each_object(ObjectVisit visit);
 
     io::Env& env_;
     base::Metrics& metrics_;

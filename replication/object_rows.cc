@@ -91,12 +91,13 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
     const auto place = object_row(*state, request.key);
     DeleteOutcome outcome;
     if (request.condition.none()) {
-        CO_TRY(const auto row, co_await object_rows_->read(place, false));
-        outcome.existed = row.exists();
-        // A row that was never there needs no tombstone.
-        if (!row.exists()) co_return outcome;
-        CO_TRY(const auto object, model::decode_summary(row.value->row));
-        outcome.version = object.version;
+        const auto row = co_await object_rows_->read(place, false);
+        // A damaged row is deleted unread; one that was never there needs no tombstone.
+        if (!row && row.error().code != Code::corrupted) co_return fail(row.error());
+        outcome.existed = !row || row->exists();
+        if (!outcome.existed) co_return outcome;
+        const auto object = row ? model::decode_summary(row->value->row) : Result<model::Object>(fail(row.error()));
+        if (object) outcome.version = object->version;
         CO_TRY_VOID(co_await forget_attributes(place));
         CO_TRY_VOID(co_await object_rows_->write(place, std::nullopt));
         co_return outcome;
@@ -197,6 +198,11 @@ Task<Result<ListPage>> LocalEngine::list_objects(BucketId bucket, ListQuery quer
     for (auto& entry : entries) {
         if (entry.is_prefix) {
             page.prefixes.push_back(entry.sort_key);
+            continue;
+        }
+        if (entry.damaged) {
+            // Left out it would look deleted; so it is listed with what is known, and reading it tells the rest.
+            page.objects.emplace_back().key = entry.sort_key;
             continue;
         }
         CO_TRY(auto object, query.with_properties ? model::decode_object(entry.row.value->row)

@@ -164,6 +164,7 @@ Task<Result<UploadsPage>> LocalEngine::list_uploads(BucketId bucket, UploadsQuer
     for (;;) {
         CO_TRY(auto rows, co_await upload_rows_->range(range));
         for (auto& entry : rows.entries) {
+            if (entry.damaged) continue;
             CO_TRY(auto upload, model::decode_upload(entry.row.value->row));
             if (upload.state != model::UploadState::open) continue;
             const auto& key = upload.info.key;

@@ -24,6 +24,12 @@ Result<Tag> low_of(const Result<std::optional<std::string>>& stored) {
     return *tag;
 }
 
+StoredRow damaged_row() {
+    StoredRow row;
+    row.damaged = true;
+    return row;
+}
+
 struct Changed {
     RowKey key;
     StoredRow row;
@@ -37,10 +43,11 @@ class DbRowAccess final : public RowAccess {
         : writer_(writer), table_(table), partition_(partition), hooks_(hooks), changed_(changed) {}
 
     Result<std::optional<StoredRow>> get(const RowKey& key) override {
-        TRY(const auto bytes, writer_.get(kRows, row_place(table_, key)));
-        if (!bytes) return std::nullopt;
-        TRY(auto row, decode_row(*bytes));
-        return row;
+        const auto bytes = writer_.get(kRows, row_place(table_, key));
+        if (!bytes && bytes.error().code != base::Code::corrupted) return base::fail(bytes.error());
+        if (!bytes) return damaged_row();
+        if (!*bytes) return std::nullopt;
+        return decode_row(**bytes).value_or(damaged_row());
     }
 
     Result<std::string> body(const StoredRow& row) override {
@@ -50,7 +57,8 @@ class DbRowAccess final : public RowAccess {
     }
 
     Result<void> put(const RowKey& key, const StoredRow& row, std::string_view body) override {
-        TRY(const auto before, get(key));
+        TRY(auto before, get(key));
+        if (before && before->damaged) before.reset();
         if (before && before->body_size > 0 && before->version != row.version) {
             TRY_VOID(writer_.erase(kBodies, body_place(table_, before->version)));
         }
@@ -125,20 +133,18 @@ Result<void> DbRowStore::scan(TableId table, quorum::Partition partition, const 
     return db_.look(shard_of(partition), [&](db::Reader& reader) -> Result<void> {
         const auto prefix = row_place(table, partition_key, {});
         TRY(const auto cursor, reader.cursor(kRows));
-        TRY_VOID(cursor->seek(prefix + from));
-        while (cursor->valid() && cursor->key().starts_with(prefix)) {
-            TRY(auto row, decode_row_front(cursor->value(), row_bytes));
-            TRY(const auto step, visit(cursor->key().substr(prefix.size()), std::move(row)));
-            if (step.stop) return {};
-            if (!step.seek) {
-                TRY_VOID(cursor->next());
-            } else if (step.seek->empty()) {
-                return {};
-            } else {
-                TRY_VOID(cursor->seek(prefix + *step.seek));
-            }
+        auto moved = cursor->seek(prefix + from);
+        for (std::string passed;;) {
+            // The key of a damaged row is there; a cursor that does not get on stands in a damaged tree.
+            const bool stuck = !cursor->valid() || cursor->key() == passed;
+            if (!moved && (stuck || moved.error().code != base::Code::corrupted)) return moved;
+            if (!cursor->valid() || !cursor->key().starts_with(prefix)) return {};
+            passed.assign(cursor->key());
+            auto row = moved ? decode_row_front(cursor->value(), row_bytes).value_or(damaged_row()) : damaged_row();
+            TRY(const auto step, visit(std::string_view(passed).substr(prefix.size()), std::move(row)));
+            if (step.stop || (step.seek && step.seek->empty())) return {};
+            moved = step.seek ? cursor->seek(prefix + *step.seek) : cursor->next();
         }
-        return {};
     });
 }
 

@@ -88,7 +88,7 @@ std::string encode(const RangeReply& reply) {
     out.reserve(reply.items.size() * 160 + 64);
     out.u8(kFormat).boolean(reply.more).bytes(reply.resume).varint(reply.items.size());
     for (const auto& item : reply.items) {
-        out.bytes(item.sort_key).boolean(item.is_prefix).bytes(item.witness);
+        out.bytes(item.sort_key).boolean(item.is_prefix).boolean(item.row.damaged).bytes(item.witness);
         put_row(out, item.row);
         out.bytes(item.body);
     }
@@ -209,8 +209,10 @@ base::Result<RangeReply> decode_range_reply(std::string_view bytes) {
         RangeItem item;
         item.sort_key = in.bytes();
         item.is_prefix = in.boolean();
+        const bool damaged = in.boolean();
         item.witness = in.bytes();
         TRY(item.row, take_row(in));
+        item.row.damaged = damaged;
         item.body = in.bytes();
         reply.items.push_back(std::move(item));
     }

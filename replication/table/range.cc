@@ -58,6 +58,8 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
         more = more || reply.more;
         for (auto& item : reply.items) {
             auto& entry = merged[item.sort_key];
+            // A damaged row agrees with none; what the others say decides.
+            if (item.row.damaged) continue;
             if (entry.agreeing == 0 || item.row.acc > entry.item.row.acc) {
                 entry = Merged{std::move(item), 1};
             } else if (item.row.acc == entry.item.row.acc && item.witness == entry.item.witness) {
@@ -71,7 +73,7 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
     RangePage page;
     for (auto& [sort_key, entry] : merged) {
         if (more && sort_key >= covered) break;
-        RangeEntry out{sort_key, entry.item.is_prefix, {}};
+        RangeEntry out{sort_key, entry.item.is_prefix, {}, false};
         if (entry.item.is_prefix) {
             bool lives = entry.agreeing == heard;
             if (!lives) {
@@ -83,9 +85,12 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
             out.row.version = entry.item.row.version;
             out.row.value = Value{std::move(entry.item.row.row), std::move(entry.item.body)};
         } else {
-            CO_TRY(out.row, co_await read(RowKey{query.partition_key, sort_key}, query.with_bodies));
-            if (!out.row.exists()) continue;
-            if (out.row.value->row.size() > query.row_bytes) out.row.value->row.resize(query.row_bytes);
+            auto row = co_await read(RowKey{query.partition_key, sort_key}, query.with_bodies);
+            out.damaged = !row && row.error().code == Code::corrupted;
+            if (!row && !out.damaged) co_return base::fail(row.error());
+            if (row) out.row = std::move(*row);
+            if (!out.damaged && !out.row.exists()) continue;
+            if (!out.damaged && out.row.value->row.size() > query.row_bytes) out.row.value->row.resize(query.row_bytes);
         }
         page.entries.push_back(std::move(out));
     }

@@ -70,7 +70,8 @@ struct RangeQuery {
 struct RangeEntry {
     std::string sort_key;  // or the common prefix, delimiter included
     bool is_prefix = false;
-    Row row;  // only where !is_prefix
+    Row row;               // only where !is_prefix
+    bool damaged = false;  // there is a row, but none of the replicas that answered can read it; `row` is empty
 };
 struct RangePage {
     std::vector<RangeEntry> entries;  // only rows that exist; ascending

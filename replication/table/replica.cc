@@ -22,6 +22,11 @@ Result<RowReply> look_up(RowAccess& rows, const RowKey& key) {
     return reply;
 }
 
+// What it promised or held is lost: it neither promises nor votes until a newer value stands there.
+std::unexpected<base::Error> unreadable() {
+    return base::fail(Code::corrupted, Subject::row, "the row is damaged on the disk");
+}
+
 // Rules 2 and 3 of ACCEPT for a tag that is not the one held: store it, call it superseded, or refuse.
 enum class Verdict { same, store, superseded, refuse };
 Verdict judge(const RowReply& held, Tag tag, AcceptKind kind, const Rules& rules) {
@@ -41,6 +46,7 @@ Verdict judge(const RowReply& held, Tag tag, AcceptKind kind, const Rules& rules
 
 Result<RowReply> apply_prepare(RowAccess& rows, const RowKey& key, Tag ballot, const Rules& rules) {
     TRY(auto reply, look_up(rows, key));
+    if (reply.row.damaged) return unreadable();
     if (ballot <= reply.row.acc || ballot <= reply.bound()) return reply;
     reply.ok = true;
     if (reply.row.has_value() && reply.row.body_size > 0) {
@@ -53,10 +59,11 @@ Result<RowReply> apply_prepare(RowAccess& rows, const RowKey& key, Tag ballot, c
     return reply;
 }
 
-Result<RowReply> judge_accept(RowAccess& rows, const Proposal& proposal, const AcceptRequest& request,
+Result<RowReply> judge_accept(RowAccess& rows, const Proposal& proposal, const AcceptRequest& request, bool newest,
                               const Rules& rules) {
     TRY(auto reply, look_up(rows, proposal.key));
-    const auto verdict = judge(reply, request.tag, request.kind, rules);
+    auto verdict = judge(reply, request.tag, request.kind, rules);
+    if (reply.row.damaged) verdict = newest ? Verdict::store : Verdict::refuse;
     reply.ok = verdict != Verdict::refuse;
     reply.superseded = verdict == Verdict::superseded;
     return reply;
@@ -128,6 +135,7 @@ io::Task<Result<io::Message>> Replica::prepare(TableId table, PrepareRequest req
             // All or none: a promise for one row of a pair alone would only stand in others' way.
             for (const auto& key : request.keys) {
                 TRY(const auto held, look_up(rows, key));
+                if (held.row.damaged) return unreadable();
                 if (request.ballot <= held.row.acc || request.ballot <= held.bound()) reply->ok = false;
                 if (!reply->ok) reply->rows.push_back(held);
             }
@@ -145,15 +153,17 @@ io::Task<Result<io::Message>> Replica::accept(TableId table, AcceptRequest reque
     if (request.proposals.empty() || tags_.too_far_ahead(request.tag)) {
         co_return base::fail(Code::invalid_argument, Subject::request, "a tag from too far in the future");
     }
+    const bool newest = request.tag.time >= tags_.last();
     tags_.see(request.tag);
     const auto partition = placement_.partition_of(request.proposals.front().key.partition_key);
     auto reply = std::make_shared<Reply>();
     CO_TRY_VOID(co_await store_.apply(
-        table, partition, [reply, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
+        table, partition,
+        [reply, newest, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
             *reply = {};
             reply->ok = true;
             for (const auto& proposal : request.proposals) {
-                TRY(auto row, judge_accept(rows, proposal, request, rules));
+                TRY(auto row, judge_accept(rows, proposal, request, newest, rules));
                 reply->ok = reply->ok && row.ok;
                 reply->rows.push_back(std::move(row));
             }
@@ -224,15 +234,16 @@ class PageMaker {
         }
         const auto fold = folded_length(sort_key);
         if (fold == 0) {
-            live_ += row.has_value() ? 1 : 0;
+            live_ += row.has_value() || row.damaged ? 1 : 0;
             reply_.items.push_back({std::string(sort_key), false, {}, std::move(row), {}});
             return ScanStep{};
         }
         // A tombstone tells nothing of its prefix, but the merge must see it if another replica holds the row alive.
-        if (!row.has_value()) return ScanStep{};
+        if (!row.has_value() && !row.damaged) return ScanStep{};
         ++live_;
         const std::string prefix(sort_key.substr(0, fold));
         row.row.clear();
+        row.damaged = false;
         reply_.items.push_back({prefix, true, std::string(sort_key), std::move(row), {}});
         return ScanStep{false, after_prefix(prefix)};
     }

@@ -42,8 +42,9 @@ class Replica {
 
 // The rules themselves, on one row inside one change (reliability of each: docs/protocol.md). Pure but for `rows`.
 base::Result<RowReply> apply_prepare(RowAccess& rows, const RowKey& key, base::Tag ballot, const Rules& rules);
-// Whether the proposal may be stored (or counts as superseded); stores nothing.
+// Whether the proposal may be stored (or counts as superseded); stores nothing. `newest`: this node has never seen a
+// greater tag than the request's, so it cannot have promised one for a row that it can no longer read.
 base::Result<RowReply> judge_accept(RowAccess& rows, const Proposal& proposal, const AcceptRequest& request,
-                                    const Rules& rules);
+                                    bool newest, const Rules& rules);
 
 }  // namespace larder::table

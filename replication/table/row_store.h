@@ -14,6 +14,7 @@ namespace larder::table {
 class RowAccess {
  public:
     virtual ~RowAccess() = default;
+    // A row that cannot be read comes as a damaged one.
     virtual base::Result<std::optional<StoredRow>> get(const RowKey& key) = 0;
     virtual base::Result<std::string> body(const StoredRow& row) = 0;
     // `body` is written when the version is new here; the body of a version that goes is erased with it.
@@ -37,12 +38,12 @@ class RowStore {
     virtual ~RowStore() = default;
     // Applies `change` atomically and durably. The change may outlive the caller.
     virtual io::Task<base::Result<void>> apply(TableId table, quorum::Partition partition, RowChange change) = 0;
-    // The committed state.
+    // The committed state. corrupted/row when it cannot be read.
     virtual base::Result<std::optional<StoredRow>> get(TableId table, quorum::Partition partition,
                                                        const RowKey& key) = 0;
     virtual base::Result<std::string> body(TableId table, quorum::Partition partition, const StoredRow& row) = 0;
     virtual base::Result<base::Tag> low(quorum::Partition partition) = 0;
-    // From `from` (inclusive) upwards within one partition key, rows cut to `row_bytes`.
+    // From `from` (inclusive) upwards within one partition key, rows cut to `row_bytes`. Damaged ones come as such.
     virtual base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
                                     std::string from, std::size_t row_bytes, RowVisit visit) = 0;
 };

@@ -17,6 +17,8 @@ struct StoredRow {
     bool tombstone = false;  // a deletion
     std::uint32_t body_size = 0;
     std::string row;
+    // In memory and in range replies only: what stands here cannot be read, so nothing is known of it.
+    bool damaged = false;
 
     bool has_value() const { return !version.is_zero() && !tombstone; }
 };

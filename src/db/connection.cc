@@ -159,7 +159,7 @@ Result<std::string_view> Connection::checked(std::string_view stored_key, std::s
     const auto tree = base::hex_encode(stored_key.substr(0, sizeof(TreeId)));
     const auto key = base::hex_encode(stored_key.substr(sizeof(TreeId)).substr(0, kNamedKeyBytes));
     base::log::error("a row is damaged on the disk",
-                     "restore the metadata from a snapshot; check the disk's health",
+                     "write or delete the object again (larder verify names it), or restore a snapshot; check the disk",
                      {{"file", path_}, {"tree", tree}, {"key", key}});
     return base::fail(Code::corrupted, Subject::row,
                       "row " + key + " of tree " + tree + " in " + path_ + " is damaged on the disk");

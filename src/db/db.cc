@@ -13,6 +13,7 @@ using base::Subject;
 namespace {
 
 constexpr int kFormat = 1;
+constexpr std::string_view kAside = ".damaged-";  // and a number, behind the name of a shard's file
 
 std::string shard_path(const std::string& folder, std::uint32_t shard) {
     return folder + "/rows-" + std::to_string(shard) + ".db";
@@ -75,6 +76,7 @@ class SqliteDb final : public Db {
         TRY(const auto running, env_.disk.exists(running_path()));
         report_.unclean = running;
         if (!running) TRY_VOID(env_.disk.write_file(running_path(), "open\n"));
+        TRY_VOID(find_set_aside());
         const auto shard_metrics = make_metrics(metrics);
         for (std::uint32_t i = 0; i < format_.shards; ++i) TRY_VOID(open_shard(i, is_new, shard_metrics));
         return env_.disk.sync_dir(options_.folder);
@@ -133,7 +135,11 @@ class SqliteDb final : public Db {
     Result<void> open_shard(std::uint32_t index, bool is_new, const ShardMetrics& metrics) {
         const auto path = shard_path(options_.folder, index);
         TRY(const auto there, env_.disk.exists(path));
-        if (!there && !is_new) quarantined(path + ": the file is missing");
+        if (!there && !is_new) {
+            TRY(const auto aside, free_name_beside(path));
+            TRY_VOID(env_.disk.write_file(aside, "the file was missing\n"));
+            quarantined(aside + ": " + path + " is missing");
+        }
         const auto log_path = options_.folder + "/log-" + std::to_string(index) + "-";
         ShardOptions options{
             vfs_.name(), path, log_path, options_.cache_bytes / format_.shards, options_.log_bytes / format_.shards / 2,
@@ -160,14 +166,28 @@ class SqliteDb final : public Db {
         return shard;
     }
 
+    Result<std::string> free_name_beside(const std::string& path) {
+        for (int n = 1;; ++n) {
+            auto aside = path + std::string(kAside) + std::to_string(n);
+            TRY(const auto taken, env_.disk.exists(aside));
+            if (!taken) return aside;
+        }
+    }
+
+    // What was set aside counts as long as it lies there: who removes it gives it up.
+    Result<void> find_set_aside() {
+        TRY(const auto names, env_.disk.list(options_.folder));
+        for (const auto& name : names) {
+            const auto at = name.find(kAside);
+            if (at == std::string::npos || name.find('-', at + kAside.size()) != std::string::npos) continue;
+            quarantined(options_.folder + "/" + name + ": set aside at an earlier start");
+        }
+        return {};
+    }
+
     // The log goes with the file that it belongs to: it holds the newest rows, for who mends the file.
     Result<void> set_aside(const std::string& path, const std::string& log_path, const std::string& reason) {
-        std::string aside;
-        for (int n = 1;; ++n) {
-            aside = path + ".damaged-" + std::to_string(n);
-            TRY(const auto taken, env_.disk.exists(aside));
-            if (!taken) break;
-        }
+        TRY(const auto aside, free_name_beside(path));
         TRY_VOID(env_.disk.rename(path, aside));
         for (const char* part : {"-wal", "-journal"}) {
             TRY(const auto there, env_.disk.exists(path + part));
@@ -183,7 +203,8 @@ class SqliteDb final : public Db {
 
     void quarantined(std::string what) {
         base::log::error("a part of the metadata store could not be opened and was replaced by an empty one",
-                         "restore it from a snapshot, or let it be filled from other machines", {{"part", what}});
+                         "restore rows and content from a backup; to give up what it held, remove the file",
+                         {{"part", what}});
         report_.quarantined.push_back(std::move(what));
     }
 

@@ -138,6 +138,32 @@ TEST_CASE("a shard file that is no database is set aside, and the rest goes on",
     CHECK_FALSE(store.get(0, "a"));
     CHECK(store.get(1, "a") == "2");
     REQUIRE(store.put(0, "a", "3"));
+
+    // It is not forgotten at the next start, until it is taken away.
+    REQUIRE(store.db->close());
+    store.db.reset();
+    store.open();
+    REQUIRE(store.db->report().quarantined.size() == 1);
+    REQUIRE(store.db->close());
+    store.db.reset();
+    REQUIRE(std::filesystem::remove(store.folder.path() + "/meta/rows-0.db.damaged-1"));
+    store.open();
+    CHECK(store.db->report().quarantined.empty());
+    CHECK(store.get(0, "a") == "3");
+}
+
+TEST_CASE("a shard file that is missing counts as set aside", "[db]") {
+    Store store;
+    store.open();
+    REQUIRE(store.put(1, "a", "2"));
+    REQUIRE(store.db->close());
+    for (int start = 0; start < 2; ++start) {
+        store.db.reset();
+        if (start == 0) REQUIRE(std::filesystem::remove(store.folder.path() + "/meta/rows-0.db"));
+        store.open();
+        CHECK(store.db->report().quarantined.size() == 1);
+        CHECK(store.get(1, "a") == "2");
+    }
 }
 
 TEST_CASE("a flipped bit in a row is reported, never returned", "[db]") {

@@ -68,8 +68,33 @@ TEST_CASE("a flipped bit in a row harms that object alone", "[engine]") {
         if (i != 7) CHECK((node.get(id, "k" + std::to_string(i)) == pattern(100)));
     }
     REQUIRE(node.engine->find_bucket("b"));
-    // A listing does not leave it out silently.
-    CHECK(node.run(node.engine->list_objects(id, {})).error().is(Code::corrupted));
+    // A listing does not leave it out, as if it were deleted, and shows all others.
+    const auto page = node.run(node.engine->list_objects(id, {}));
+    REQUIRE(page->objects.size() == 50);
+    CHECK(std::count_if(page->objects.begin(), page->objects.end(), [](const auto& o) { return o.etag.empty(); }) == 1);
+    REQUIRE(node.damage().size() == 1);
+    CHECK(node.damage()[0].find("b:k7") == 0);
+    // Nobody knows what a condition on it would be judged by.
+    Condition only_new;
+    only_new.if_absent = true;
+    CHECK(node.put(id, "k7", "x", only_new).error().is(Code::corrupted));
+
+    SECTION("writing it again heals it") {
+        REQUIRE(node.put(id, "k7", pattern(200)));
+        CHECK((node.get(id, "k7") == pattern(200)));
+    }
+    SECTION("deleting it heals the bucket") {
+        REQUIRE(node.remove(id, "k7"));
+        CHECK(node.head(id, "k7").error().is(Code::not_found));
+    }
+    SECTION("other changes and a restart are not kept from happening") {
+        REQUIRE(node.put(id, "k8", "new"));
+        node.close();
+        node.open();
+        CHECK(node.get(id, "k8") == "new");
+        REQUIRE(node.put(id, "k7", "healed"));
+    }
+    CHECK(node.damage().empty());
 }
 
 TEST_CASE("a flipped bit in an inline body harms that body alone", "[engine]") {
