@@ -3,7 +3,6 @@
 #include "s3/ops/ops.h"
 #include "s3/ops/properties.h"
 #include "s3/xml/messages.h"
-#include "s3/xml/xml_writer.h"
 #include "src/base/limits.h"
 
 namespace larder::s3::ops {
@@ -40,21 +39,6 @@ io::Task<base::Result<void>> set_tags(Call& call, engine::NamedValues tags) {
                                              properties.tags = tags;
                                              return {};
                                          });
-}
-
-std::string tagging_xml(const engine::NamedValues& tags) {
-    XmlWriter xml;
-    xml.open("Tagging", kXmlNamespace);
-    xml.open("TagSet");
-    for (const auto& [name, value] : tags) {
-        xml.open("Tag");
-        xml.element("Key", name);
-        xml.element("Value", value);
-        xml.close("Tag");
-    }
-    xml.close("TagSet");
-    xml.close("Tagging");
-    return xml.take();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "s3/auth/checksum.h"
 #include "s3/xml/xml_reader.h"
+#include "s3/xml/xml_writer.h"
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
 
@@ -223,6 +224,21 @@ S3Result<engine::NamedValues> parse_tagging(std::string_view text, std::size_t m
     }
     if (xml.next() || !xml.finished()) return malformed();
     return tags;
+}
+
+std::string tagging_xml(const engine::NamedValues& tags) {
+    XmlWriter xml;
+    xml.open("Tagging", "http://s3.amazonaws.com/doc/2006-03-01/");
+    xml.open("TagSet");
+    for (const auto& [name, value] : tags) {
+        xml.open("Tag");
+        xml.element("Key", name);
+        xml.element("Value", value);
+        xml.close("Tag");
+    }
+    xml.close("TagSet");
+    xml.close("Tagging");
+    return xml.take();
 }
 
 S3Result<std::string> parse_versioning(std::string_view text) {

@@ -36,6 +36,8 @@ S3Result<std::string> parse_create_bucket(std::string_view document);
 S3Result<std::vector<CorsRule>> parse_cors(std::string_view document);
 // InvalidTag also for more than `most` of them.
 S3Result<engine::NamedValues> parse_tagging(std::string_view document, std::size_t most);
+// The document that parse_tagging reads.
+std::string tagging_xml(const engine::NamedValues& tags);
 // "Enabled" or "Suspended".
 S3Result<std::string> parse_versioning(std::string_view document);
 
