@@ -132,7 +132,7 @@ S3Result<CorsRule> read_rule(XmlReader& xml) {
             list->push_back(value);
         } else if (!is_age) {
             rule.id = value;
-        } else if (!(rule.max_age = number_of<int>(value))) {
+        } else if (!(rule.max_age = number_of<int>(value)) || *rule.max_age < 0) {
             return malformed();
         }
     }

@@ -126,7 +126,8 @@ TEST_CASE("CORS rules") {
     const std::string method = "<AllowedMethod>PUT</AllowedMethod>";
     CHECK(code_of(parse_cors(with(origin + method))) == "success");
     for (const auto& inner : {std::string(), origin, method, origin + method + "<MaxAgeSeconds>x</MaxAgeSeconds>",
-                              origin + method + "<Other/>", origin + method + "<ID><x/></ID>"}) {
+                              origin + method + "<MaxAgeSeconds>-1</MaxAgeSeconds>", origin + method + "<Other/>",
+                              origin + method + "<ID><x/></ID>"}) {
         CHECK(code_of(parse_cors(with(inner))) == "MalformedXML");
     }
     CHECK(code_of(parse_cors(with(origin + "<AllowedMethod>PATCH</AllowedMethod>"))) == "InvalidRequest");
