@@ -126,6 +126,8 @@ std::optional<std::string_view> ChunkedPayload::take_line() {
 io::Task<S3Result<std::string>> ChunkedPayload::line() {
     for (;;) {
         if (const auto text = take_line()) {
+            // How much was read ahead must not decide what is too long.
+            if (text->size() > kLineMax) co_return refuse("IncompleteBody", "A chunk header is too long.");
             if (!text->ends_with('\r')) co_return refuse("IncompleteBody", "A chunk header is malformed.");
             co_return std::string(text->substr(0, text->size() - 1));
         }
@@ -139,8 +141,10 @@ io::Task<S3Result<std::string>> ChunkedPayload::line() {
 // A line behind the last chunk. Some clients end it in LF alone, and some leave out the end of the last one.
 io::Task<S3Result<std::string>> ChunkedPayload::last_line() {
     for (;;) {
-        if (const auto text = take_line())
+        if (const auto text = take_line()) {
+            if (text->size() > kTrailersMax) co_return refuse("MalformedTrailerError");
             co_return std::string(text->substr(0, text->size() - (text->ends_with('\r') ? 1 : 0)));
+        }
         if (spare_.size() - spare_at_ > kTrailersMax) co_return refuse("MalformedTrailerError");
         auto got = co_await more();
         if (!got) co_return std::unexpected(got.error());
@@ -226,7 +230,7 @@ io::Task<S3Result<void>> ChunkedPayload::read_trailers() {
         if (auto taken = take_trailer(*text); !taken) co_return taken;
     }
     // Nothing but a few line ends may follow.
-    for (std::size_t bytes = 0;; bytes += spare_.size()) {
+    for (std::size_t bytes = spare_.size() - spare_at_;; bytes += spare_.size()) {
         if (bytes > kLineMax || spare_.find_first_not_of("\r\n", spare_at_) != std::string::npos)
             co_return refuse("IncompleteBody", "The body goes on behind its last chunk.");
         spare_.clear();

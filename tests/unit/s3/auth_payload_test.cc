@@ -274,6 +274,21 @@ TEST_CASE("nothing may follow the end of a framed body") {
     CHECK(code_of(read_body(head, good + std::string(3000, '\n')).text) == "IncompleteBody");
 }
 
+TEST_CASE("bounds of the framing are the same in any rhythm") {
+    const auto head = trailed_stream(5, false);
+    const std::string name = "x-amz-checksum-crc32:";
+    const auto body = [&](std::size_t digits, std::size_t trailer, std::size_t ends) {
+        return std::string(digits - 1, '0') + "5\r\nhello\r\n0\r\n" + name + std::string(trailer - name.size(), 'A') +
+               "\r\n\r\n" + std::string(ends, '\n');
+    };
+    for (const std::size_t step : {1u, 100u, 512u, 100000u}) {
+        CHECK(code_of(read_body(head, body(1023, 8191, 1024), {step}).text) == "success");
+        CHECK(code_of(read_body(head, body(1024, 8191, 1024), {step}).text) == "IncompleteBody");
+        CHECK(code_of(read_body(head, body(1023, 8192, 1024), {step}).text) == "MalformedTrailerError");
+        CHECK(code_of(read_body(head, body(1023, 8191, 1025), {step}).text) == "IncompleteBody");
+    }
+}
+
 TEST_CASE("a failure is final") {
     const auto head = trailed_stream(5, false);
     const auto known = authenticate(head, secret, {"home", *base::parse_basic(kSigner.date)});
