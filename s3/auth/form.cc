@@ -47,10 +47,21 @@ bool take_parameter(std::string_view& rest, Parameter& out) {
     return true;
 }
 
-void replace_all(std::string& text, std::string_view what, std::string_view by) {
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
-        text.replace(at, what.size(), by);
+// Puts the file's name where the value asks for it. False when that takes more than `room`, which shrinks by the value.
+bool put_file_name(std::string& value, std::string_view file_name, std::size_t& room) {
+    constexpr std::string_view kMark = "${filename}";
+    std::string out;
+    std::string_view rest = value;
+    for (auto at = rest.find(kMark); at != std::string_view::npos; at = rest.find(kMark)) {
+        out.append(rest.substr(0, at)).append(file_name);
+        rest.remove_prefix(at + kMark.size());
+        if (out.size() > room) return false;
     }
+    out.append(rest);
+    if (out.size() > room) return false;
+    room -= out.size();
+    value = std::move(out);
+    return true;
 }
 
 }  // namespace
@@ -155,7 +166,10 @@ io::Task<S3Result<PostForm>> FormReader::read_fields() {
         if (name == "file") {
             const auto given = disposition->file_name.value_or("");
             form.file_name = given.substr(given.find_last_of("/\\") + 1);
-            for (auto& [field, value] : form.fields) replace_all(value, "${filename}", form.file_name);
+            auto room = kFieldBytesMax;
+            for (auto& [field, value] : form.fields) {
+                if (!put_file_name(value, form.file_name, room)) co_return refuse("MaxPostPreDataLengthExceeded");
+            }
             co_return form;
         }
         // A policy speaks of one value; another one beside it would go unchecked.

@@ -116,6 +116,12 @@ TEST_CASE("forms are bounded") {
         code_of(read_form(part("a", std::string(40000, 'x')) + part("b", std::string(40000, 'x')) + file("x")).form) ==
         "MaxPostPreDataLengthExceeded");
     CHECK(code_of(read_form("--xyz\r\nx: " + std::string(70000, 'x')).form) == "MaxPostPreDataLengthExceeded");
+    // A short form that asks for a long file name many times would grow a thousandfold.
+    std::string names;
+    for (int i = 0; i < 1000; ++i) names += "${filename}";
+    CHECK(code_of(read_form(part("a", names) + file("x", std::string(60, 'n'))).form) == "success");
+    CHECK(code_of(read_form(part("a", names) + file("x", std::string(70, 'n'))).form) ==
+          "MaxPostPreDataLengthExceeded");
     std::string many;
     for (int i = 0; i < 110; ++i) many += part("f" + std::to_string(i), "");
     CHECK(code_of(read_form(many + file("x")).form) == "MalformedPOSTRequest");
