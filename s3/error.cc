@@ -2,6 +2,9 @@
 
 #include "s3/xml/xml_writer.h"
 #include "src/base/assert.h"
+#include "src/base/encoding.h"
+
+#include <algorithm>
 
 namespace larder::s3 {
 
@@ -175,13 +178,26 @@ S3Error s3_error_of_body(const base::Error& error) {
     }
 }
 
+namespace {
+
+// Errors repeat what the request said, which need not be text: such bytes would make the document unreadable.
+std::string as_text(std::string_view said) {
+    std::string out(said);
+    const bool is_text = base::is_utf8(said);
+    std::ranges::replace_if(
+        out, [is_text](char c) { return c == '\0' || (!is_text && static_cast<std::uint8_t>(c) >= 0x80); }, '?');
+    return out;
+}
+
+}  // namespace
+
 std::string error_xml(const S3Error& error, std::string_view resource, std::string_view request_id) {
     XmlWriter xml;
     xml.open("Error");
     xml.element("Code", error.code);
-    xml.element("Message", error.message);
-    for (const auto& [name, value] : error.extra) xml.element(name, value);
-    xml.element("Resource", resource);
+    xml.element("Message", as_text(error.message));
+    for (const auto& [name, value] : error.extra) xml.element(name, as_text(value));
+    xml.element("Resource", as_text(resource));
     xml.element("RequestId", request_id);
     xml.element("HostId", request_id);
     xml.close("Error");

@@ -1,4 +1,5 @@
 // S3's errors, and what becomes of the errors beneath.
+#include "s3/xml/xml_reader.h"
 #include "tests/unit/s3/harness.h"
 
 namespace larder::s3 {
@@ -56,6 +57,18 @@ TEST_CASE("an error document names all that is known, escaped") {
         CHECK(document.find(piece) != std::string::npos);
     }
     CHECK(s3_error("NoSuchKey", "said so").message == "said so");
+}
+
+TEST_CASE("an error document can be read, whatever the request said") {
+    auto error = s3_error("InvalidAccessKeyId", "key \xff");
+    error.extra.emplace_back("AWSAccessKeyId", std::string("a\0\xc3\xa9\x01<", 6));
+    const auto document = error_xml(error, "/b/\xc3\xa9\xfe", "id");
+    XmlReader xml(document);
+    REQUIRE(xml.enter_root("Error"));
+    std::vector<std::string> texts;
+    while (xml.next()) texts.push_back(xml.text());
+    REQUIRE(xml.finished());
+    CHECK(texts == std::vector<std::string>{"InvalidAccessKeyId", "key ?", "a?\xc3\xa9\x01<", "/b/???", "id", "id"});
 }
 
 }  // namespace larder::s3
