@@ -17,38 +17,6 @@ bool may_administer(const http::RequestHead& head) {
     return *head.peer_uid == 0 || *head.peer_uid == ::geteuid() || head.peer_gid == ::getegid();
 }
 
-base::Result<std::map<std::string, std::string>> parse_query(std::string_view text) {
-    std::map<std::string, std::string> query;
-    while (!text.empty()) {
-        const auto end = text.find('&');
-        const auto item = text.substr(0, end);
-        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-        const auto equals = item.find('=');
-        const auto name = base::percent_decode(item.substr(0, equals), true);
-        const auto value =
-            equals == std::string_view::npos ? std::string() : base::percent_decode(item.substr(equals + 1), true);
-        if (!name || !value) return base::fail(base::Code::invalid_argument, "the query is not well encoded");
-        query[*name] = *value;
-    }
-    return query;
-}
-
-// "/v1/a/b%20c" → {"a", "b c"}. For objects everything after the bucket is one key.
-base::Result<std::vector<std::string>> parse_path(std::string_view path) {
-    if (!path.starts_with("/v1/")) return base::fail(base::Code::not_found, "the API lives under /v1/");
-    path.remove_prefix(4);
-    std::vector<std::string> segments;
-    while (true) {
-        const bool is_key = segments.size() == 2 && segments[0] == "objects";
-        const auto slash = is_key ? std::string_view::npos : path.find('/');
-        const auto segment = base::percent_decode(path.substr(0, slash), false);
-        if (!segment) return base::fail(base::Code::invalid_argument, "the path is not well encoded");
-        segments.push_back(*segment);
-        if (slash == std::string_view::npos) return segments;
-        path.remove_prefix(slash + 1);
-    }
-}
-
 using Route = io::Task<void> (*)(Call&);
 Route route_of(std::string_view name) {
     static const std::map<std::string_view, Route> routes = {
@@ -63,7 +31,44 @@ std::string_view path_of(const http::RequestHead& head) {
     return std::string_view(head.target).substr(0, head.target.find('?'));
 }
 
+// The decoded text; nothing when it is not well encoded, or is what JSON could not show: not UTF-8, or with NUL.
+std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
+    auto decoded = base::percent_decode(text, plus_is_space);
+    const bool is_text = decoded && base::is_utf8(*decoded) && decoded->find('\0') == std::string::npos;
+    return is_text ? std::move(decoded) : std::nullopt;
+}
+
 }  // namespace
+
+base::Result<std::map<std::string, std::string>> parse_query(std::string_view text) {
+    std::map<std::string, std::string> query;
+    while (!text.empty()) {
+        const auto end = text.find('&');
+        const auto item = text.substr(0, end);
+        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+        const auto equals = item.find('=');
+        const auto name = decode(item.substr(0, equals), true);
+        const auto value = equals == std::string_view::npos ? std::string() : decode(item.substr(equals + 1), true);
+        if (!name || !value) return base::fail(base::Code::invalid_argument, "the query is not well encoded");
+        query[*name] = *value;
+    }
+    return query;
+}
+
+base::Result<std::vector<std::string>> parse_path(std::string_view path) {
+    if (!path.starts_with("/v1/")) return base::fail(base::Code::not_found, "the API lives under /v1/");
+    path.remove_prefix(4);
+    std::vector<std::string> segments;
+    while (true) {
+        const bool is_key = segments.size() == 2 && segments[0] == "objects";
+        const auto slash = is_key ? std::string_view::npos : path.find('/');
+        const auto segment = decode(path.substr(0, slash), false);
+        if (!segment) return base::fail(base::Code::invalid_argument, "the path is not well encoded");
+        segments.push_back(*segment);
+        if (slash == std::string_view::npos) return segments;
+        path.remove_prefix(slash + 1);
+    }
+}
 
 AdminApi::AdminApi(io::Env& env, base::Metrics& metrics, engine::Engine& engine, AdminOptions options)
     : env_(env), metrics_(metrics), engine_(engine), options_(std::move(options)) {}

@@ -27,6 +27,11 @@ struct Call {
     }
 };
 
+// "/v1/a/b%20c" → {"a", "b c"}; for objects everything behind the bucket is one key. not_found, invalid_argument.
+base::Result<std::vector<std::string>> parse_path(std::string_view path);
+// "a=1&b=%20"; of a name given twice the last counts. invalid_argument.
+base::Result<std::map<std::string, std::string>> parse_query(std::string_view text);
+
 // Answers.
 io::Task<void> answer_json(Call& call, int status, std::string json);
 io::Task<void> answer_problem(Call& call, Problem problem);
