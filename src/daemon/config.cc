@@ -131,11 +131,29 @@ std::expected<void, admin::Problem> apply_toml(std::string_view text, const std:
     return {};
 }
 
+namespace {
+
+// A basic string of TOML.
+std::string toml_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out.push_back('\\');
+        if ((c >= '\0' && c < ' ') || c == '\x7f') {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            out.push_back(c);
+        }
+    }
+    return out + "\"";
+}
+
+}  // namespace
+
 std::string to_toml(const Config& config) {
     std::string out;
-    for (const auto& key : kTextKeys) out += fmt::format("{} = \"{}\"\n", key.name, config.*key.field);
+    for (const auto& key : kTextKeys) out += fmt::format("{} = {}\n", key.name, toml_string(config.*key.field));
     out += "data_folders = [";
-    for (const auto& folder : config.segment_folders()) out += (out.ends_with('[') ? "\"" : ", \"") + folder + "\"";
+    for (const auto& folder : config.segment_folders()) out += (out.ends_with('[') ? "" : ", ") + toml_string(folder);
     return out + fmt::format("]\ncache_mib = {}\n", config.cache_bytes >> 20);
 }
 
