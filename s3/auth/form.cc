@@ -106,6 +106,7 @@ FormReader::FormReader(http::Exchange& exchange, std::string content_type) : exc
 }
 
 io::Task<S3Result<void>> FormReader::fill() {
+    pending_.erase(0, std::exchange(at_, 0));
     const auto had = pending_.size();
     pending_.resize(had + kReadBytes);
     const auto got = co_await exchange_.read_some({reinterpret_cast<std::byte*>(pending_.data()) + had, kReadBytes});
@@ -117,19 +118,20 @@ io::Task<S3Result<void>> FormReader::fill() {
 
 // Takes the text before the mark, and the mark, off the body.
 io::Task<S3Result<std::string>> FormReader::read_until(std::string_view mark) {
-    std::size_t from = 0;
+    std::size_t seen = 0;  // of what lies ahead: the mark does not begin there
     for (;;) {
-        const auto at = pending_.find(mark, from);
-        if (at != std::string::npos) {
-            auto text = pending_.substr(0, at);
-            pending_.erase(0, at + mark.size());
-            field_bytes_ += at + mark.size();
+        const auto end = pending_.find(mark, at_ + seen);
+        if (end != std::string::npos) {
+            auto text = pending_.substr(at_, end - at_);
+            at_ = end + mark.size();
+            field_bytes_ += text.size() + mark.size();
             if (field_bytes_ > kFieldBytesMax) co_return refuse("MaxPostPreDataLengthExceeded");
             co_return text;
         }
-        if (field_bytes_ + pending_.size() > kFieldBytesMax) co_return refuse("MaxPostPreDataLengthExceeded");
+        const auto ahead = pending_.size() - at_;
+        if (field_bytes_ + ahead > kFieldBytesMax) co_return refuse("MaxPostPreDataLengthExceeded");
         if (body_ended_) co_return refuse("MalformedPOSTRequest");
-        from = pending_.size() - std::min(pending_.size(), mark.size() - 1);
+        seen = ahead - std::min(ahead, mark.size() - 1);
         if (auto filled = co_await fill(); !filled) co_return std::unexpected(filled.error());
     }
 }
@@ -185,13 +187,14 @@ io::Task<S3Result<PostForm>> FormReader::read_fields() {
 io::Task<S3Result<std::size_t>> FormReader::read_file(std::span<std::byte> out) {
     std::size_t done = 0;
     while (done < out.size() && !file_ended_) {
-        const auto at = pending_.find(mark_);
-        const bool found = at != std::string::npos;
+        const auto mark = pending_.find(mark_, at_);
+        const bool found = mark != std::string::npos;
+        const auto ahead = pending_.size() - at_;
         // Without a boundary in sight, all but what could be its beginning is content.
-        const auto content = found ? at : pending_.size() - std::min(pending_.size(), mark_.size() - 1);
+        const auto content = found ? mark - at_ : ahead - std::min(ahead, mark_.size() - 1);
         const auto n = std::min(content, out.size() - done);
-        std::memcpy(out.data() + done, pending_.data(), n);
-        pending_.erase(0, n);
+        std::memcpy(out.data() + done, pending_.data() + at_, n);
+        at_ += n;
         done += n;
         file_ended_ = found && n == content;
         if (found || content > 0) continue;

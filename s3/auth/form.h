@@ -47,6 +47,7 @@ class FormReader {
     http::Exchange& exchange_;
     std::string mark_;  // CR LF and the boundary with its leading "--"
     std::string pending_;
+    std::size_t at_ = 0;  // what lies before it in pending_ was taken; it goes when more is read, not line by line
     std::size_t field_bytes_ = 0;
     bool body_ended_ = false;
     bool file_ended_ = false;
