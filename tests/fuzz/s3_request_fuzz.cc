@@ -142,21 +142,23 @@ HeaderList signable(const http::Headers& headers) {
     return out;
 }
 
-void check_signed(const http::RequestHead& head) {
+void check_signed(const http::RequestHead& head, bool in_query) {
     const auto question = head.target.find('?');
     for (const auto& [name, value] : split_query(head.target)) {
         if (name.starts_with("X-Amz-") || name == "AWSAccessKeyId") return;
     }
     const auto query = question == std::string::npos ? std::string() : head.target.substr(question + 1);
     if (!base::percent_decode(path_of(head.target), false) || !parse_pairs(query)) return;
-    auto by_header = kSigner.by_header(head.method, head.target, signable(head.headers));
-    ENSURE(code_of(by_header) == "known");
-    by_header.method += "S";
-    ENSURE(code_of(by_header) == "SignatureDoesNotMatch");
-    auto presigned = kSigner.presigned(head.method, head.target);
-    ENSURE(code_of(presigned) == "known");
-    presigned.target += "&a";
-    ENSURE(code_of(presigned) == "SignatureDoesNotMatch");
+    // One of both ways, to stay fast.
+    auto own = in_query ? kSigner.presigned(head.method, head.target)
+                        : kSigner.by_header(head.method, head.target, signable(head.headers));
+    ENSURE(code_of(own) == "known");
+    if (in_query) {
+        own.target += "&a";
+    } else {
+        own.method += "S";
+    }
+    ENSURE(code_of(own) == "SignatureDoesNotMatch");
 }
 
 }  // namespace
@@ -171,6 +173,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_canonical(head.target);
     check_headers(head.headers);
     (void)code_of(head);
-    check_signed(head);
+    check_signed(head, size % 2 == 0);
     return 0;
 }
