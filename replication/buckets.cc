@@ -1,5 +1,7 @@
 // Buckets and access keys: control rows, written conditionally, read from memory.
 #include "replication/local_engine.h"
+#include "src/base/encoding.h"
+#include "src/base/limits.h"
 
 namespace larder::engine {
 
@@ -62,6 +64,17 @@ Result<std::shared_ptr<LocalEngine::BucketState>> LocalEngine::bucket_for_write(
     auto state = bucket_state(id);
     if (!state || state->row.deleting) return no_bucket();
     return state;
+}
+
+Result<std::shared_ptr<LocalEngine::BucketState>> LocalEngine::bucket_for_object(const BucketId& id,
+                                                                                 std::string_view key) {
+    const bool is_key = !key.empty() && key.size() <= base::limits::kKeyBytesMax && base::is_utf8(key) &&
+                        key.find('\0') == std::string_view::npos;
+    if (!is_key) {
+        return fail(Code::invalid_argument, Subject::object,
+                    "a key is 1 to " + std::to_string(base::limits::kKeyBytesMax) + " bytes of UTF-8 without NUL");
+    }
+    return bucket_for_write(id);
 }
 
 // Takes a bucket's row into memory.

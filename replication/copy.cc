@@ -91,7 +91,7 @@ Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bu
                                                   CopyOptions options) {
     CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
     CO_TRY_VOID(judge_source(source, found.object));
-    CO_TRY(const auto into, bucket_for_write(bucket));
+    CO_TRY(const auto into, bucket_for_object(bucket, key));
     const Target target{bucket, key, std::nullopt, 0};
     auto object = found.object;
     CO_TRY(auto copied, co_await copy_content(std::move(found), 0, object.size, target));

@@ -6,8 +6,8 @@
 // register, listings follow the same rule; conditional writes are atomic over the cluster. All calls are made on the
 // engine thread. A dropped task leaves either nothing or a whole write behind, never half of one.
 //
-// Errors common to all calls: quorum_not_reached, timeout, no_space, io_failure, corrupted, shutting_down; and
-// unknown_outcome from writes, when the caller cannot be told whether it took effect.
+// Keys of objects are 1 to 1024 bytes of UTF-8 without NUL: writes to others are invalid_argument/object. Errors common
+// to all calls: quorum_not_reached, timeout, no_space, io_failure, corrupted, shutting_down; unknown_outcome of writes.
 #pragma once
 
 #include "src/base/bytes.h"

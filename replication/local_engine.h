@@ -140,6 +140,8 @@ class LocalEngine final : public Engine {
 
     // buckets.cc
     Result<std::shared_ptr<BucketState>> bucket_for_write(const BucketId& id);
+    // The same for a write that makes an object: its key must be one (engine.h).
+    Result<std::shared_ptr<BucketState>> bucket_for_object(const BucketId& id, std::string_view key);
     std::shared_ptr<BucketState> bucket_state(const BucketId& id) const;
     void show(model::BucketRow row);
     void forget(const BucketId& id);

@@ -229,7 +229,7 @@ Task<Result<void>> LocalEngine::update_properties(BucketId bucket, std::string k
 
 Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string from, std::string to,
                                                     Condition condition) {
-    CO_TRY(const auto state, bucket_for_write(bucket));
+    CO_TRY(const auto state, bucket_for_object(bucket, to));
     const auto source = object_row(*state, from);
     const auto target = object_row(*state, to);
     if (source.partition_key != target.partition_key) {

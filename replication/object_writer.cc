@@ -238,7 +238,7 @@ Task<Result<ObjectInfo>> LocalEngine::commit_body(Target target, PutResultFacts 
     content.checksums = std::move(facts.checksums);
     if (!target.upload) {
         content.properties = std::move(facts.properties);
-        CO_TRY(const auto bucket, bucket_for_write(target.bucket));
+        CO_TRY(const auto bucket, bucket_for_object(target.bucket, target.key));
         co_return co_await write_object(bucket, std::move(target.key), std::move(content), std::move(body),
                                         std::move(facts.condition));
     }

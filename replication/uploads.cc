@@ -65,7 +65,7 @@ Result<void> check_part_number(int number) {
 }
 
 Task<Result<UploadInfo>> LocalEngine::create_upload(UploadInfo wanted) {
-    CO_TRY(const auto bucket, bucket_for_write(wanted.bucket));
+    CO_TRY(const auto bucket, bucket_for_object(wanted.bucket, wanted.key));
     const Writing writing(bucket);
     model::Upload upload;
     wanted.id = new_owner();

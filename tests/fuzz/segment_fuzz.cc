@@ -13,8 +13,12 @@ namespace {
 constexpr std::uint32_t kUnpackMax = 256 * 1024;
 constexpr std::size_t kSumAt = RecordHeader::kFixedBytes - 8;
 
+// The folder is always the one that the header names.
 std::optional<RecordHeader> decode(std::string_view bytes) {
-    return decode_header(bytes);
+    FolderMark mark = 0;
+    for (std::size_t i = 8; i-- > 0 && bytes.size() >= 16;) mark = mark << 8 | static_cast<std::uint8_t>(bytes[8 + i]);
+    if (bytes.size() >= 16) ENSURE(!decode_header(bytes, mark + 1));
+    return decode_header(bytes, mark);
 }
 
 void check_header(std::string_view bytes) {
@@ -22,6 +26,7 @@ void check_header(std::string_view bytes) {
     if (!header) return;
     ENSURE(header->header_bytes() <= bytes.size() && header->header_bytes() <= kHeaderBytesMax);
     ENSURE(header->stored_bytes <= header->plain_bytes && header->plain_bytes <= kPlainBytesMax);
+    ENSURE(header->codec != Codec::raw || header->stored_bytes == header->plain_bytes);
     ENSURE(header->total_bytes() % kPage == 0);
     ENSURE(header->total_bytes() >= header->header_bytes() + header->stored_bytes);
     const auto written = encode_header(*header);

@@ -43,7 +43,7 @@ Expected list_plainly(const std::set<std::string>& keys, const ListQuery& query)
 
 std::string random_key(std::mt19937& random) {
     static const std::vector<std::string> pieces = {
-        "a", "b", "/", "//", "ab", std::string("\xc3\xbc"), "~", "\xff", "!", std::string("\x01")};
+        "a", "b", "/", "//", "ab", std::string("\xc3\xbc"), "~", "\xf4\x8f\xbf\xbf", "!", std::string("\x01")};
     std::string key;
     for (auto n = 1 + random() % 5; n > 0; --n) key += pieces[random() % pieces.size()];
     return key;

@@ -11,6 +11,23 @@ using base::Code;
 using base::Subject;
 namespace limits = base::limits;
 
+TEST_CASE("no object is made under what is no key", "[engine]") {
+    Node node;
+    const auto id = node.bucket("b");
+    REQUIRE(node.put(id, "k", "x"));
+    CopySource source;
+    source.bucket = id;
+    source.key = "k";
+    const auto longest = std::string(limits::kKeyBytesMax, 'k');
+    for (const auto& key : {std::string(), longest + "k", std::string("a\0b", 3), std::string("\xff")}) {
+        CHECK(node.put(id, key, "x").error().is(Code::invalid_argument, Subject::object));
+        CHECK(node.run(node.engine->copy_object(source, id, key, {})).error().is(Code::invalid_argument));
+        CHECK(node.run(node.engine->rename_object(id, "k", key, {})).error().is(Code::invalid_argument));
+    }
+    CHECK(node.put(id, longest, "x"));
+    CHECK(node.run(node.engine->list_objects(id, {}))->objects.size() == 2);
+}
+
 TEST_CASE("bodies of every size come back, also after a restart and after a sudden end", "[engine]") {
     Node node;
     const auto id = node.bucket("b");
