@@ -25,9 +25,13 @@ int hex_value(char c) {
     return -1;
 }
 
+bool stands_for_itself(std::uint8_t byte, bool keep_slash) {
+    return kUnreserved[byte] || (keep_slash && byte == '/');
+}
+
 void append_encoded(std::string& out, std::uint8_t byte, bool keep_slash) {
     static constexpr char kDigits[] = "0123456789ABCDEF";
-    if (kUnreserved[byte] || (keep_slash && byte == '/')) {
+    if (stands_for_itself(byte, keep_slash)) {
         out.push_back(static_cast<char>(byte));
     } else {
         out.push_back('%');
@@ -38,6 +42,10 @@ void append_encoded(std::string& out, std::uint8_t byte, bool keep_slash) {
 
 bool append_component(std::string& out, std::string_view raw, bool in_query) {
     for (std::size_t i = 0; i < raw.size(); ++i) {
+        const auto run = i;
+        while (i < raw.size() && stands_for_itself(static_cast<std::uint8_t>(raw[i]), !in_query)) ++i;
+        out.append(raw, run, i - run);
+        if (i == raw.size()) break;
         auto byte = static_cast<std::uint8_t>(raw[i]);
         if (byte == '%') {
             const int high = i + 2 < raw.size() ? hex_value(raw[i + 1]) : -1;

@@ -1,6 +1,8 @@
 #include "src/base/encoding.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace larder::base {
 namespace {
@@ -139,17 +141,23 @@ std::string percent_encode(std::string_view bytes, bool keep_slash) {
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     std::string out;
     out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%') {
-            if (i + 2 >= text.size()) return std::nullopt;
-            const int high = hex_value(text[i + 1]);
-            const int low = hex_value(text[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
-            out.push_back(static_cast<char>(high << 4 | low));
-            i += 2;
-        } else {
-            out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
+    const auto is_plain = [plus_is_space](char c) { return c != '%' && (c != '+' || !plus_is_space); };
+    for (auto at = text.begin(); at != text.end();) {
+        // Most of a text stands for itself and is copied in runs.
+        const auto end = std::find_if_not(at, text.end(), is_plain);
+        out.append(at, end);
+        if (end == text.end()) break;
+        at = end + 1;
+        if (*end == '+') {
+            out.push_back(' ');
+            continue;
         }
+        if (text.end() - at < 2) return std::nullopt;
+        const int high = hex_value(at[0]);
+        const int low = hex_value(at[1]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out.push_back(static_cast<char>(high << 4 | low));
+        at += 2;
     }
     return out;
 }
@@ -158,7 +166,9 @@ bool is_utf8(std::string_view s) {
     for (std::size_t i = 0; i < s.size();) {
         const auto lead = static_cast<std::uint8_t>(s[i]);
         if (lead < 0x80) {
-            ++i;
+            std::uint64_t eight = 0;
+            if (s.size() - i >= 8) std::memcpy(&eight, s.data() + i, 8);
+            i += s.size() - i >= 8 && (eight & 0x8080808080808080u) == 0 ? 8 : 1;
             continue;
         }
         const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
