@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Speed of one node beside the machine's own limits, measured in the same run. bench.py --bin FOLDER [--json FILE] [--objects N]
+"""Speed of one node beside the machine's own limits, measured in the same run. bench.py --bin FOLDER [--json FILE] [--objects N] [--transfer]
 
 Every figure stands beside a floor: sync (4 KiB append and fdatasync, one thread), http (the http room answering a constant),
 hash (MD5 and SHA-256 of the body on one core), disk (1 MiB writes in order, synced at the end), row (an ordered scan of the
-same table by SQLite), nginx (the same file). fsync is always on. The load is wrk with requests that are signed before."""
+same table by SQLite), nginx (the same file). fsync is always on. The load is http_load with requests that are signed before."""
 import argparse
 import hashlib
 import json
@@ -86,27 +86,30 @@ def presigned(daemon, method, path, expires=604800, query=""):
     return f"{path}?{canonical_query}&X-Amz-Signature={signature}"
 
 
-def wrk(port, connections, seconds, method, targets, body_file=None):
-    """Requests per second, and how many were answered with an error."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as f:
-        f.write("local targets = {}\n")
-        with open(f.name + ".txt", "w", encoding="utf-8") as list_file:
-            list_file.write("\n".join(targets))
-        f.write(f'for line in io.lines("{f.name}.txt") do targets[#targets + 1] = line end\n')
-        f.write("local body = nil\n")
-        if body_file:
-            f.write(f'local file = io.open("{body_file}", "rb"); body = file:read("*a"); file:close()\n')
-        f.write("local at = 0\n")
-        f.write(f'request = function() at = at % #targets + 1; return wrk.format("{method}", targets[at], nil, body) end\n')
-    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", f.name,
-                           f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False)
-    os.unlink(f.name)
-    os.unlink(f.name + ".txt")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
-    if not rate or bad:
-        print(done.stdout, done.stderr, file=sys.stderr)
-    return float(rate.group(1)) if rate else 0.0
+class Load:
+    """Requests by http_load: over and over for some seconds, or each target once. Readers keep from sleeping, so that the
+    server does not pay for waking its own clients up; writers do not, since the server needs both processors then."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+
+    def run(self, port, connections, method, targets, body_file=None, seconds=None):
+        """What http_load says; nothing may have been refused."""
+        path = os.path.join(self.folder, "targets")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join(targets) + "\n")
+        words = [self.program, str(port), str(connections), method, path]
+        words += ["--body", body_file] if body_file else []
+        words += ["--seconds", str(seconds)] if seconds else []
+        words += ["--spin", "yes"] if method in ("GET", "HEAD") else []
+        done = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+        if done["errors"]:
+            raise SystemExit(f"bench: {done['errors']} of {done['requests']} {method} requests were refused")
+        return done
+
+    def rate(self, *arguments, **named):
+        done = self.run(*arguments, **named)
+        return done["requests"] / done["seconds"]
 
 
 def rss_mib(process):
@@ -133,70 +136,95 @@ def start_nginx(folder, file_folder):
     return subprocess.Popen(["nginx", "-c", conf, "-g", "daemon off; user root;"], stderr=subprocess.DEVNULL), port
 
 
-def bench_bodies(report, daemon, floors, seconds, files, nginx_port):
+def small_goal(clients, floors):
+    if clients == 1:
+        return "sync floor", floors["sync"], 0.5
+    return "http floor", floors["http_put"], 0.33 if clients == 32 else None
+
+
+def bench_bodies(report, load, daemon, floors, seconds, files, nginx_port):
     for label, size in SIZES:
-        previous = None
+        # Every key exists before it is read, and overwriting is what is measured.
+        count = 20000 if size <= 1024 else 1000 if size <= 65536 else 64 if size <= 1 << 20 else 8
+        paths = [f"/home/b/{size}/{i}" for i in range(count)]
+        puts = [presigned(daemon, "PUT", path) for path in paths]
+        gets = [presigned(daemon, "GET", path) for path in paths]
+        load.run(daemon.port, 8, "PUT", puts, files[size])
+        rates = {}
         for clients in (1, 8, 32):
-            if size >= 64 << 20 and clients == 32:
-                continue
-            count = 20000 if size <= 65536 else 64 if size <= 1 << 20 else 4
-            puts = [presigned(daemon, "PUT", f"/home/b/{size}/{i}") for i in range(count)]
-            rate = wrk(daemon.port, clients, seconds, "PUT", puts, files[size])
+            rates[clients] = load.rate(daemon.port, clients, "PUT", puts, files[size], seconds)
             if size == 1024:
-                floor = ("sync floor", floors["sync"], 0.5) if clients == 1 else ("http floor", floors["http_put"], 0.33 if clients == 32 else None)
+                floor = small_goal(clients, floors)
             elif size == 64 << 20:
                 floor = ("min(hash, disk)", min(floors["hash"], floors["disk"]) / 64, 0.6)
             else:
                 floor = ("sync floor", floors["sync"], None)
-            report.add(f"PUT {label}, {clients} clients", rate, "per s", *floor)
-            if previous is not None:
-                report.add(f"PUT {label}, {clients} clients against fewer", rate, "per s", "fewer clients", previous, 1.0)
-            previous = rate
-            stored = max(1, min(count, int(rate * seconds)))
-            gets = [presigned(daemon, "GET", f"/home/b/{size}/{i}") for i in range(stored)]
-            rate = wrk(daemon.port, clients, seconds, "GET", gets)
+            report.add(f"PUT {label}, {clients} clients", rates[clients], "per s", *floor)
+            rate = load.rate(daemon.port, clients, "GET", gets, None, seconds)
             if size <= 65536:
-                report.add(f"GET {label}, {clients} clients", rate, "per s", "http floor", floors[f"http_get_{clients}"], 0.5 if (size, clients) == (1024, 32) else None)
+                goal = 0.5 if (size, clients) == (1024, 32) else None
+                report.add(f"GET {label}, {clients} clients", rate, "per s", "http floor", floors[f"http_get_{clients}"], goal)
             else:
-                nginx = wrk(nginx_port, clients, seconds, "GET", [f"/{size}"])
+                nginx = load.rate(nginx_port, clients, "GET", [f"/{size}"], None, seconds)
                 report.add(f"GET {label}, {clients} clients", rate, "per s", "nginx", nginx, 0.6 if size == 64 << 20 else None)
+        report.add(f"PUT {label}, 32 clients against 1", rates[32], "per s", "1 client", rates[1], 3.0 if size == 1024 else 1.0)
 
 
-def bench_small(report, daemon, floors, seconds, count, label):
-    """PUT, GET, HEAD, LIST of small objects while the bucket holds about `count`."""
-    puts = [presigned(daemon, "PUT", f"/home/{label}/{hashlib.md5(str(i).encode()).hexdigest()}") for i in range(min(count, 20000))]
-    gets = [presigned(daemon, "GET", f"/home/{label}/{hashlib.md5(str(i).encode()).hexdigest()}") for i in range(min(count, 20000))]
-    heads = [presigned(daemon, "HEAD", f"/home/{label}/{hashlib.md5(str(i).encode()).hexdigest()}") for i in range(min(count, 20000))]
+def key_of(label, number):
+    return f"/home/{label}/{hashlib.md5(str(number).encode()).hexdigest()}"
+
+
+def fill(load, daemon, label, count):
+    """`count` objects of 1 KiB, each written once; returns the rate."""
+    body, spent = os.path.join(daemon.folder, "1k"), 0.0
+    for begin in range(0, count, 50_000):
+        targets = [presigned(daemon, "PUT", key_of(label, i)) for i in range(begin, min(count, begin + 50_000))]
+        spent += load.run(daemon.port, 32, "PUT", targets, body)["seconds"]
+    return count / spent
+
+
+def bench_small(report, load, daemon, floors, seconds, label, count):
+    """PUT, GET and HEAD of objects of 1 KiB spread over the `count` that are there."""
     body = os.path.join(daemon.folder, "1k")
-    put = wrk(daemon.port, 32, seconds, "PUT", puts, body)
-    get = wrk(daemon.port, 32, seconds, "GET", gets)
-    head = wrk(daemon.port, 32, seconds, "HEAD", heads)
-    report.add(f"HEAD, 32 clients, {label} objects", head, "per s", "http floor", floors["http_get_32"], 0.5)
-    return {"PUT 1 KiB": put, "GET 1 KiB": get, "HEAD": head}
+    numbers = range(0, count, max(1, count // 20000))
+    signed = {m: [presigned(daemon, m, key_of(label, i)) for i in numbers] for m in ("PUT", "GET", "HEAD")}
+    rates = {m: load.rate(daemon.port, 32, m, signed[m], body if m == "PUT" else None, seconds) for m in signed}
+    report.add(f"HEAD, 32 clients, {count} objects", rates["HEAD"], "per s", "http floor", floors["http_get_32"], 0.5)
+    return rates
 
 
-def fill(daemon, label, count):
-    """`count` objects of 1 KiB by as many connections as help."""
-    body = os.path.join(daemon.folder, "1k")
-    done, step = 0, 100_000
-    while done < count:
-        step = min(step, count - done)
-        targets = [presigned(daemon, "PUT", f"/home/{label}/{hashlib.md5(str(i).encode()).hexdigest()}") for i in range(done, done + step)]
-        left = step
-        while left > 0:
-            seconds = 10
-            rate = wrk(daemon.port, 32, seconds, "PUT", targets[step - left:], body)
-            left -= int(rate * seconds)
-        done += step
-
-
-def bench_list(report, daemon, row_floor, seconds):
-    plain = [presigned(daemon, "GET", "/home", query="list-type=2&prefix=list/")]
-    rate = wrk(daemon.port, 1, seconds, "GET", plain) * 1000
-    report.add("LIST without delimiter", rate, "keys/s", "row floor", row_floor, 0.5)
+def bench_list(report, load, daemon, row_floor, seconds):
+    keys = [presigned(daemon, "PUT", f"/home/list/{i:03d}/{j:04d}") for i in range(100) for j in range(1000)]
+    load.run(daemon.port, 32, "PUT", keys, os.path.join(daemon.folder, "1k"))
+    plain = [presigned(daemon, "GET", "/home", query=f"list-type=2&prefix=list/&start-after=list/{i:03d}/0000") for i in range(99)]
+    rate = load.rate(daemon.port, 1, "GET", plain, None, seconds) * 1000
+    report.add("LIST without delimiter", rate, "keys/s", "row floor", row_floor(), 0.5)
     folded = [presigned(daemon, "GET", "/home", query="list-type=2&prefix=list/&delimiter=/")]
-    rate = wrk(daemon.port, 1, seconds, "GET", folded) * 100
-    report.add("LIST with delimiter (100 prefixes)", rate, "prefixes/s")
+    report.add("LIST with delimiter (100 prefixes)", load.rate(daemon.port, 1, "GET", folded, None, seconds) * 100, "prefixes/s")
+
+
+def bench_transfer(report, daemon):
+    """What a 5 GiB upload and download by aws add to the memory of the daemon."""
+    path = os.path.join(daemon.folder, "5g")
+    with open(path, "wb") as f:
+        os.truncate(f.fileno(), 5 << 30)
+        for at in range(0, 5 << 30, 64 << 20):
+            f.seek(at)
+            f.write(os.urandom(1 << 20))
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": daemon.key_id, "AWS_SECRET_ACCESS_KEY": daemon.secret,
+                   "AWS_DEFAULT_REGION": "us-east-1"}
+    before, most = rss_mib(daemon.process), 0.0
+    for source, target in ((path, "s3://home/5g"), ("s3://home/5g", path + ".back")):
+        copy = subprocess.Popen(["aws", "--endpoint-url", daemon.endpoint, "s3", "cp", "--quiet", source, target], env=environment)
+        while copy.poll() is None:
+            most = max(most, rss_mib(daemon.process))
+            time.sleep(0.1)
+        if copy.returncode:
+            raise SystemExit("bench: aws s3 cp failed")
+    report.add("RSS added by 5 GiB up and down", most - before, "MiB")
+    for made in (path, path + ".back"):
+        os.unlink(made)
+    daemon.cli("rm", "home/5g")
 
 
 def measure_row_floor(daemon):
@@ -231,9 +259,11 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--transfer", action="store_true", help="also 5 GiB up and down by aws, for the memory it takes")
     arguments = parser.parse_args()
-    report, seconds = Report(), arguments.seconds
     work = tempfile.mkdtemp(prefix="larder-bench-")
+    report, seconds = Report(), arguments.seconds
+    load = Load(os.path.join(arguments.bin, "http_load"), work)
     daemon = Daemon(os.path.abspath(arguments.bin))
     floor_server = subprocess.Popen([os.path.join(arguments.bin, "http_floor")], stdout=subprocess.PIPE, text=True)
     files = {}
@@ -247,30 +277,27 @@ def main():
         floor_port = int(floor_server.stdout.readline().rsplit(":", 1)[1])
         floors = {"sync": sync_floor(work), "disk": disk_floor(work), "hash": hash_floor()}
         for clients in (1, 8, 32):
-            floors[f"http_get_{clients}"] = wrk(floor_port, clients, seconds, "GET", ["/x"])
-        floors["http_put"] = wrk(floor_port, 32, seconds, "PUT", ["/x"], files[1024])
+            floors[f"http_get_{clients}"] = load.rate(floor_port, clients, "GET", ["/x"], None, seconds)
+        floors["http_put"] = load.rate(floor_port, 32, "PUT", ["/x"], files[1024], seconds)
         for name, value in floors.items():
             report.add(f"floor: {name}", value, "MiB/s" if name in ("disk", "hash") else "per s")
         report.add("RSS idle", rss_mib(daemon.process), "MiB")
         before = cpu_seconds(daemon.process)
         time.sleep(4)
         report.add("CPU idle", (cpu_seconds(daemon.process) - before) / 4 * 100, "%")
-        bench_bodies(report, daemon, floors, seconds, files, nginx_port)
+        bench_bodies(report, load, daemon, floors, seconds, files, nginx_port)
         deletes = [presigned(daemon, "DELETE", f"/home/b/1024/{i}") for i in range(20000)]
-        report.add("DELETE, 32 clients", wrk(daemon.port, 32, seconds, "DELETE", deletes), "per s", "http floor", floors["http_get_32"])
-        small = bench_small(report, daemon, floors, seconds, 1000, "few")
-        for i in range(100):
-            fill_some = [presigned(daemon, "PUT", f"/home/list/{i:03d}/{j:04d}") for j in range(1000)]
-            connection = Connection(daemon.port, daemon.key_id, daemon.secret)
-            for target in fill_some if i == 0 else fill_some[:100]:
-                connection.http.request("PUT", target, b"x", {"host": f"127.0.0.1:{daemon.port}"})
-                connection.http.getresponse().read()
+        report.add("DELETE, 32 clients", load.rate(daemon.port, 32, "DELETE", deletes), "per s", "http floor", floors["http_get_32"])
+        fill(load, daemon, "few", 1000)
+        small = bench_small(report, load, daemon, floors, seconds, "few", 1000)
+        bench_list(report, load, daemon, lambda: measure_row_floor(daemon), seconds)
+        if arguments.transfer:
+            bench_transfer(report, daemon)
         if arguments.objects:
-            fill(daemon, "many", arguments.objects)
+            report.add(f"filling with {arguments.objects} objects", fill(load, daemon, "many", arguments.objects), "per s")
             report.add("RSS with many objects", rss_mib(daemon.process), "MiB")
-            for name, rate in bench_small(report, daemon, floors, seconds, arguments.objects, "many").items():
-                report.add(f"{name} at {arguments.objects} objects", rate, "per s", "at 1000 objects", small[name], 0.8)
-        bench_list(report, daemon, measure_row_floor(daemon), seconds)
+            for name, rate in bench_small(report, load, daemon, floors, seconds, "many", arguments.objects).items():
+                report.add(f"{name} of 1 KiB at {arguments.objects} objects", rate, "per s", "at 1000 objects", small[name], 0.8)
         daemon.kill()
         report.add("restart after kill -9", daemon.start() * 1000, "ms")
     finally:
