@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import Daemon  # noqa: E402
+from load import Load, fill  # noqa: E402
 from signing import Connection  # noqa: E402
 
 
@@ -76,17 +77,10 @@ def verify(daemon, ledger, keys):
     return lost
 
 
-def preload(daemon, count):
-    def put(number):
-        connection = Connection(daemon.port, daemon.key_id, daemon.secret)
-        for i in range(number, count, 8):
-            status, _ = connection.request("PUT", f"/home/preload/{i:08d}", b"x" * 100)
-            assert status == 200
-    threads = [threading.Thread(target=put, args=(n,)) for n in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+def preload(daemon, binaries, count):
+    with open(os.path.join(daemon.folder, "1k"), "wb") as f:
+        f.write(os.urandom(1024))
+    fill(Load(os.path.join(binaries, "http_load"), daemon.folder), daemon, "preload", count)
 
 
 def main():
@@ -98,7 +92,7 @@ def main():
     daemon = Daemon(os.path.abspath(arguments.bin))
     ledger, restarts, total, lost = Ledger(), [], 0, []
     try:
-        preload(daemon, arguments.preload)
+        preload(daemon, arguments.bin, arguments.preload)
         for cycle in range(arguments.cycles):
             stop, counts = threading.Event(), [0] * 6
             threads = [threading.Thread(target=writer, args=(daemon, ledger, n, stop, counts)) for n in range(6)]

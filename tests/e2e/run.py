@@ -12,6 +12,7 @@ import threading
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import damage  # noqa: E402
 from daemon import Daemon  # noqa: E402
 
 SIZES = [0, 1, 16 * 1024, 16 * 1024 + 1, 1 << 20, (1 << 20) + 1, 9_000_000, 20_000_000]
@@ -274,7 +275,8 @@ def main():
     parser.add_argument("--label", default="")
     parser.add_argument("-k", default="")
     arguments = parser.parse_args()
-    tests = [(n, f) for n, f in sorted(globals().items()) if n.startswith("test_") and arguments.k in n]
+    known = sorted({**globals(), **vars(damage)}.items())
+    tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n]
     failed = 0
     for name, test in tests:
         daemon = Daemon(os.path.abspath(arguments.bin))
