@@ -11,6 +11,7 @@ constexpr auto kRetryPause = std::chrono::seconds(1);
 constexpr auto kReclaimTime = std::chrono::seconds(5);
 constexpr auto kTombstonePause = std::chrono::seconds(1);
 constexpr std::size_t kTombstonesAtOnce = 128;
+constexpr int kTombstoneRest = 3;  // times as long as the last ones took: clients come first
 constexpr std::size_t kGarbageAtOnce = 64;
 
 // Whether it stands for the end of an upload, not for content.
@@ -264,6 +265,7 @@ Task<void> LocalEngine::collect_tombstones() {
     for (;;) {
         co_await env_.clock.sleep_for(kTombstonePause);
         while (!tombstones_.empty()) {
+            const auto began = env_.clock.now();
             io::TaskGroup group(env_.executor);
             for (std::size_t n = 0; n < kTombstonesAtOnce && !tombstones_.empty(); ++n) {
                 auto [table, key] = std::move(tombstones_.front());
@@ -271,6 +273,7 @@ Task<void> LocalEngine::collect_tombstones() {
                 group.spawn(one(rows_of(table), std::move(key)));
             }
             co_await group.join();
+            co_await env_.clock.sleep_for(kTombstoneRest * (env_.clock.now() - began));
         }
     }
 }

@@ -52,6 +52,7 @@ class Coordinator final : public Registers {
     io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide);
     io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys);
     io::Task<base::Result<RangePage>> range_once(RangeQuery query);
+    io::Task<base::Result<std::optional<RangeEntry>>> settled_entry(const RangeQuery query, RangeItem item);
     io::Task<base::Result<bool>> prefix_lives(const RangeQuery query, std::string prefix);
     io::Task<void> pause(int attempt);
     class Turn;

@@ -8,10 +8,54 @@ using base::Result;
 
 namespace {
 
-// What several replicas say of one sort key or prefix.
+// What several replicas say of one sort key or prefix: the newest, and how many say the same.
 struct Merged {
-    RangeItem item;
+    RangeItem* item = nullptr;
     std::size_t agreeing = 0;
+
+    void take(RangeItem& other) {
+        // A damaged row agrees with none; what the others say decides.
+        if (agreeing == 0 || other.row.acc > item->row.acc) {
+            item = &other;
+            agreeing = other.row.damaged ? 0 : 1;
+        } else if (other.row.acc == item->row.acc && other.witness == item->witness && !other.row.damaged) {
+            ++agreeing;
+        }
+    }
+};
+
+// What all replicas say alike; nothing when it is a deletion.
+std::optional<RangeEntry> agreed_entry(RangeItem& item) {
+    if (!item.is_prefix && !item.row.has_value()) return std::nullopt;
+    RangeEntry out;
+    out.is_prefix = item.is_prefix;
+    out.sort_key = std::move(item.sort_key);
+    if (out.is_prefix) return out;
+    out.row.version = item.row.version;
+    out.row.value = Value{std::move(item.row.row), std::move(item.body)};
+    return out;
+}
+
+// The parts of a range that a quorum has answered.
+struct Heard {
+    std::size_t replicas = 0;
+    std::vector<RangeItem> items;  // of all of them, by sort key
+    bool more = false;
+    std::string covered;  // keys below it have been heard from all; only meaningful with `more`
+
+    Result<void> take(std::string_view body) {
+        TRY(auto reply, decode_range_reply(body));
+        ++replicas;
+        if (reply.more && (!more || reply.resume < covered)) covered = reply.resume;
+        more = more || reply.more;
+        if (items.empty()) {
+            items = std::move(reply.items);
+            return {};
+        }
+        std::move(reply.items.begin(), reply.items.end(), std::back_inserter(items));
+        std::ranges::sort(items, {}, &RangeItem::sort_key);
+        return {};
+    }
 };
 
 }  // namespace
@@ -46,57 +90,52 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
                                                       [](const auto& a) { return a.has_value(); })) >= set.read_quorum;
     };
     CO_TRY(const auto answers, co_await ask(set, encode(options_.table, query), enough));
-    std::size_t heard = 0;
-    bool more = false;
-    std::string covered;  // keys below it have been heard from all; only meaningful with `more`
-    std::map<std::string, Merged> merged;
+    Heard heard;
     for (const auto& answer : answers) {
-        if (!answer) continue;
-        CO_TRY(auto reply, decode_range_reply(answer->body));
-        ++heard;
-        if (reply.more && (!more || reply.resume < covered)) covered = reply.resume;
-        more = more || reply.more;
-        for (auto& item : reply.items) {
-            auto& entry = merged[item.sort_key];
-            // A damaged row agrees with none; what the others say decides.
-            if (item.row.damaged) continue;
-            if (entry.agreeing == 0 || item.row.acc > entry.item.row.acc) {
-                entry = Merged{std::move(item), 1};
-            } else if (item.row.acc == entry.item.row.acc && item.witness == entry.item.witness) {
-                ++entry.agreeing;
-            }
-        }
+        if (answer) CO_TRY_VOID(heard.take(answer->body));
     }
-    if (heard < set.read_quorum) {
+    if (heard.replicas < set.read_quorum) {
         co_return base::fail(Code::quorum_not_reached, "too few replicas answered the range read");
     }
     RangePage page;
-    for (auto& [sort_key, entry] : merged) {
-        if (more && sort_key >= covered) break;
-        RangeEntry out{sort_key, entry.item.is_prefix, {}, false};
-        if (entry.item.is_prefix) {
-            bool lives = entry.agreeing == heard;
-            if (!lives) {
-                CO_TRY(lives, co_await prefix_lives(query, sort_key));
-            }
-            if (!lives) continue;
-        } else if (entry.agreeing == heard) {
-            if (!entry.item.row.has_value()) continue;
-            out.row.version = entry.item.row.version;
-            out.row.value = Value{std::move(entry.item.row.row), std::move(entry.item.body)};
-        } else {
-            auto row = co_await read(RowKey{query.partition_key, sort_key}, query.with_bodies);
-            out.damaged = !row && row.error().code == Code::corrupted;
-            if (!row && !out.damaged) co_return base::fail(row.error());
-            if (row) out.row = std::move(*row);
-            if (!out.damaged && !out.row.exists()) continue;
-            if (!out.damaged && out.row.value->row.size() > query.row_bytes) out.row.value->row.resize(query.row_bytes);
+    page.entries.reserve(heard.items.size());
+    for (auto next = heard.items.begin(); next != heard.items.end();) {
+        if (heard.more && next->sort_key >= heard.covered) break;
+        Merged merged;
+        for (const auto first = next; next != heard.items.end() && next->sort_key == first->sort_key; ++next) {
+            merged.take(*next);
         }
-        page.entries.push_back(std::move(out));
+        std::optional<RangeEntry> entry;
+        if (merged.agreeing == heard.replicas) {
+            entry = agreed_entry(*merged.item);
+        } else {
+            CO_TRY(entry, co_await settled_entry(query, std::move(*merged.item)));
+        }
+        if (entry) page.entries.push_back(std::move(*entry));
     }
-    page.truncated = more;
-    page.resume = std::move(covered);
+    page.truncated = heard.more;
+    page.resume = std::move(heard.covered);
     co_return page;
+}
+
+// Replicas disagree on a key or prefix: the row itself tells. Nothing when it is not there.
+io::Task<Result<std::optional<RangeEntry>>> Coordinator::settled_entry(const RangeQuery query, RangeItem item) {
+    RangeEntry out;
+    out.is_prefix = item.is_prefix;
+    out.sort_key = std::move(item.sort_key);
+    if (out.is_prefix) {
+        CO_TRY(const auto lives, co_await prefix_lives(query, out.sort_key));
+        if (!lives) co_return std::nullopt;
+        co_return out;
+    }
+    auto row = co_await read(RowKey{query.partition_key, out.sort_key}, query.with_bodies);
+    out.damaged = !row && row.error().code == Code::corrupted;
+    if (out.damaged) co_return out;
+    if (!row) co_return base::fail(row.error());
+    if (!row->exists()) co_return std::nullopt;
+    out.row = std::move(*row);
+    if (out.row.value->row.size() > query.row_bytes) out.row.value->row.resize(query.row_bytes);
+    co_return out;
 }
 
 // Replicas disagree on what lies below a prefix: look at the rows themselves.
