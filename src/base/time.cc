@@ -192,15 +192,18 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
     in.literal("T");
     scan_clock(in, c);
     if (in.take('.')) {
+        if (!in.digit_next()) return std::nullopt;
         for (int scale = 100; in.digit_next(); scale /= 10) c.ms += in.number(1) * scale;
     }
     int offset_minutes = 0;
     if (!in.take('Z')) {
         const bool minus = in.take('-');
         if (!minus) in.literal("+");
-        offset_minutes = in.number(2) * 60;
+        const int hours = in.number(2);
         in.take(':');
-        offset_minutes += in.number(2);
+        const int minutes = in.number(2);
+        if (hours > 23 || minutes > 59) return std::nullopt;
+        offset_minutes = hours * 60 + minutes;
         if (minus) offset_minutes = -offset_minutes;
     }
     auto t = finish(in, c);
