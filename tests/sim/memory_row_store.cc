@@ -18,9 +18,19 @@ class Access final : public table::RowAccess {
         if (found == rows_.rows.end()) return std::nullopt;
         return found->second.row;
     }
-    Result<std::string> body(const table::StoredRow&) override { return std::string(); }
+    Result<std::string> body(const table::StoredRow& row) override {
+        if (row.body_size == 0) return std::string();
+        const auto found = rows_.bodies.find(table::body_place(table_, row.version));
+        if (found != rows_.bodies.end()) return found->second;
+        return base::fail(base::Code::corrupted, base::Subject::row, "the body of a row is missing");
+    }
     Result<void> put(const table::RowKey& key, const table::StoredRow& row, std::string_view body) override {
-        rows_.rows[table::row_place(table_, key)] = {row, std::string(body)};
+        auto& held = rows_.rows[table::row_place(table_, key)].row;
+        if (held.version != row.version) {
+            if (held.body_size > 0) rows_.bodies.erase(table::body_place(table_, held.version));
+            if (row.body_size > 0) rows_.bodies[table::body_place(table_, row.version)] = body;
+        }
+        held = row;
         return {};
     }
     Result<void> erase(const table::RowKey& key) override {
@@ -56,8 +66,9 @@ Result<std::optional<table::StoredRow>> MemoryRowStore::get(table::TableId table
     return Access(durable_, table, partition).get(key);
 }
 
-Result<std::string> MemoryRowStore::body(table::TableId, quorum::Partition, const table::StoredRow&) {
-    return std::string();
+Result<std::string> MemoryRowStore::body(table::TableId table, quorum::Partition partition,
+                                         const table::StoredRow& row) {
+    return Access(durable_, table, partition).body(row);
 }
 
 Result<base::Tag> MemoryRowStore::low(quorum::Partition partition) {
@@ -65,11 +76,13 @@ Result<base::Tag> MemoryRowStore::low(quorum::Partition partition) {
 }
 
 Result<void> MemoryRowStore::scan(table::TableId table, quorum::Partition, const std::string& partition_key,
-                                  std::string from, std::size_t, table::RowVisit visit) {
+                                  std::string from, std::size_t row_bytes, table::RowVisit visit) {
     const auto prefix = table::row_place(table, partition_key, {});
     for (auto it = durable_.rows.lower_bound(prefix + from);
          it != durable_.rows.end() && it->first.starts_with(prefix);) {
-        TRY(const auto step, visit(std::string_view(it->first).substr(prefix.size()), it->second.row));
+        auto row = it->second.row;
+        row.row = row.row.substr(0, row_bytes);
+        TRY(const auto step, visit(std::string_view(it->first).substr(prefix.size()), std::move(row)));
         if (step.stop || (step.seek && step.seek->empty())) return {};
         it = step.seek ? durable_.rows.lower_bound(prefix + *step.seek) : std::next(it);
     }

@@ -13,9 +13,9 @@ namespace larder::sim {
 struct DurableRows {
     struct Cell {
         table::StoredRow row;
-        std::string body;
     };
     std::map<std::string, Cell> rows;
+    std::map<std::string, std::string> bodies;
     std::map<quorum::Partition, base::Tag> lows;
 };
 

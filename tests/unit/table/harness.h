@@ -1,0 +1,84 @@
+// Nodes with the product's replica and coordinator in the simulated world: virtual time, messages in this process, rows
+// in memory, where a test may look and plant what it needs. Nothing fails unless the test cuts a link.
+#pragma once
+
+#include "replication/table/coordinator.h"
+#include "replication/table/replica.h"
+#include "tests/sim/memory_row_store.h"
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace larder::table {
+
+constexpr TableId kTable = 3;
+
+// A tag of the test's own, far below those of the coordinators.
+base::Tag tag(std::uint64_t time, std::uint32_t node = 9);
+
+// A row as one plain write leaves it.
+StoredRow written(base::Tag tag, std::string row);
+StoredRow deleted(base::Tag tag);
+
+class Cluster {
+ public:
+    // Places 1 to `nodes`. The seed decides the order of what is ready at once, and the delays.
+    explicit Cluster(std::size_t nodes, std::uint64_t seed = 1);
+    ~Cluster();
+
+    Coordinator& at(sim::Place node);
+    // What the replica answers to an encoded request, without the network.
+    base::Result<io::Message> ask(sim::Place node, std::string request);
+    // The same, of a request that must be understood.
+    Reply reply(sim::Place node, std::string request);
+
+    // What the node holds; for a test to look at or to change.
+    sim::DurableRows& rows(sim::Place node) { return rows_[node - 1]; }
+    std::optional<StoredRow> held(sim::Place node, const RowKey& key);
+    void plant(sim::Place node, const RowKey& key, StoredRow row, std::string body = {});
+
+    // No message passes from one to the other until join().
+    void cut(sim::Place from, sim::Place to) { links.cut.insert({from, to}); }
+    void join() { links.cut.clear(); }
+    // Once so much virtual time has passed.
+    void later(base::Duration after, io::Work work) { world.at(world.now + after.count(), 0, std::move(work)); }
+
+    // Takes steps until the task has ended.
+    template <typename T>
+    T run(io::Task<T> task) {
+        std::optional<T> value;
+        io::TaskGroup group(outside_);
+        group.spawn(keep(std::move(task), value));
+        while (!value) {
+            if (!world.step()) throw std::logic_error("a task waits for nothing");
+        }
+        return std::move(*value);
+    }
+    // Takes every step that is left, so that nothing is on its way any more.
+    void settle_down() {
+        while (world.step()) {
+        }
+    }
+
+    sim::World world;
+    sim::Links links;
+    quorum::FixedPlacement placement;
+    TableOptions options;
+
+ private:
+    struct Node;
+    template <typename T>
+    static io::Task<void> keep(io::Task<T> task, std::optional<T>& value) {
+        value.emplace(co_await std::move(task));
+    }
+
+    std::unique_ptr<io::Disk> disk_;
+    sim::SimExecutor outside_;
+    std::vector<sim::DurableRows> rows_;
+    std::vector<std::unique_ptr<Node>> nodes_;
+};
+
+}  // namespace larder::table
