@@ -62,14 +62,20 @@ struct Heard {
 
 io::Task<Result<RangePage>> Coordinator::range(RangeQuery query) {
     // One entry more than asked for tells exactly whether something follows.
-    const auto wanted = query.limit;
+    const auto wanted = std::min(query.limit, SIZE_MAX - 1);
     RangePage page;
     if (wanted == 0) co_return page;
     query.limit = wanted + 1;
     for (;;) {
         CO_TRY(auto part, co_await range_once(query));
-        for (auto& entry : part.entries) page.entries.push_back(std::move(entry));
+        for (auto& entry : part.entries) {
+            // Replicas that reach a prefix in different messages name it in each.
+            const bool again =
+                entry.is_prefix && !page.entries.empty() && page.entries.back().sort_key == entry.sort_key;
+            if (!again) page.entries.push_back(std::move(entry));
+        }
         if (page.entries.size() > wanted) {
+            page.resume = page.entries[wanted].sort_key;
             page.entries.resize(wanted);
             page.truncated = true;
             co_return page;
