@@ -151,7 +151,7 @@ io::Task<Result<bool>> Coordinator::prefix_lives(const RangeQuery query, std::st
     below.prefix = prefix;
     below.start_after = query.start_after;
     below.start_at = query.start_at;
-    below.end_before = after_prefix(prefix);
+    below.end_before = query.end_before;
     below.limit = 1;
     below.row_bytes = 0;
     CO_TRY(const auto page, co_await range(std::move(below)));
