@@ -198,6 +198,7 @@ TEST_CASE("bytes of a range reply", "[messages]") {
           "01"
           "02612f"
           "01"
+          "00"
           "03612f62"
           "13"
           "0104" +
@@ -208,6 +209,8 @@ TEST_CASE("bytes of a range reply", "[messages]") {
     REQUIRE(back);
     CHECK(back->more);
     CHECK(back->resume == "go");
+    reply.items[0].row.damaged = true;
+    CHECK(decode_range_reply(encode(reply))->items[0].row.damaged);
     REQUIRE(back->items.size() == 1);
     CHECK(back->items[0].sort_key == "a/");
     CHECK(back->items[0].is_prefix);
