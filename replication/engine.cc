@@ -12,6 +12,7 @@ constexpr io::NodeNumber kSelf = 1;
 constexpr int kFormat = 1;
 constexpr auto kFloorEvery = std::chrono::seconds(3);
 constexpr std::int64_t kFloorAheadMs = 10'000;
+constexpr std::int64_t kFloorStepsMs = 100;  // 6.5 million tags
 constexpr std::size_t kChangesKept = 65'536;
 
 std::string random_name(io::Random& random) {
@@ -90,8 +91,12 @@ Task<Result<void>> LocalEngine::open_clock() {
 
 Task<Result<void>> LocalEngine::raise_clock_floor() {
     const auto wall = base::make_hybrid(static_cast<std::uint64_t>(env_.clock.wall_now().ms), 0);
+    // Tags follow the wall, or, while they are ahead of it, count on by single steps. Were the whole margin added to
+    // tags that are ahead, each of many quick restarts would drive them farther, until replicas refuse them.
+    const auto floor =
+        std::max(wall + base::make_hybrid(kFloorAheadMs, 0), tags_->last() + base::make_hybrid(kFloorStepsMs, 0));
     codec::Writer out;
-    out.u64(std::max(wall, tags_->last()) + base::make_hybrid(kFloorAheadMs, 0));
+    out.u64(floor);
     return db_->commit(0, [row = out.take()](db::Writer& rows) { return rows.put(kClockTree, "floor", row); });
 }
 

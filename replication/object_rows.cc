@@ -63,9 +63,9 @@ Task<Result<ObjectInfo>> LocalEngine::write_object(std::shared_ptr<BucketState> 
     const Writing writing(bucket);
     if (bucket->row.deleting) co_return fail(Code::not_found, Subject::bucket, "the bucket does not exist");
     CO_TRY_VOID(co_await check_quota(bucket, key, object.size));
-    const auto make = [&object, &body](Tag version) -> std::optional<table::Value> {
+    const auto make = [this, &object, &body](Tag version) -> std::optional<table::Value> {
         object.version = version;
-        object.modified = WallTime{base::hybrid_ms(version.time)};
+        object.modified = env_.clock.wall_now();
         return table::Value{model::encode_object(object), body};
     };
     const auto place = object_row(*bucket, key);

@@ -244,9 +244,9 @@ Task<Result<ObjectInfo>> LocalEngine::commit_body(Target target, PutResultFacts 
     }
     const auto owner = content.pieces.empty() ? new_owner() : content.pieces.front().owner;
     CO_TRY_VOID(co_await part_rows_->write_made(model::part_row(*target.upload, target.part, owner),
-                                                [&content](Tag version) -> std::optional<table::Value> {
+                                                [this, &content](Tag version) -> std::optional<table::Value> {
                                                     content.version = version;
-                                                    content.modified = WallTime{base::hybrid_ms(version.time)};
+                                                    content.modified = env_.clock.wall_now();
                                                     return table::Value{model::encode_object(content), {}};
                                                 }));
     // An upload that is still open now shows the part to whoever completes or aborts it later. One that ended meanwhile

@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self):
         self.lock = threading.Lock()
         self.keys = {}
+        self.refused = []  # statuses of writes that a running daemon did not take
 
     def begin(self, key, digest):
         with self.lock:
@@ -61,6 +62,7 @@ def writer(daemon, ledger, number, stop, counts):
             counts[number] += 1
         else:
             ledger.may_be(key, possible)
+            ledger.refused.append(status)
 
 
 def verify(daemon, ledger, keys):
@@ -114,11 +116,11 @@ def main():
                 break
         lost += verify(daemon, ledger, sorted(ledger.keys))
         status = daemon.cli("verify", check=False)
-        print(f"{arguments.cycles} cycles, {total} acknowledged writes, {len(lost)} lost, restart median "
+        print(f"{arguments.cycles} cycles, {total} acknowledged writes, {len(ledger.refused)} refused, {len(lost)} lost, restart median "
               f"{sorted(restarts)[len(restarts) // 2]:.2f} s, slowest {max(restarts):.2f} s, verify exit {status.returncode}")
         for key, found, expected in lost[:10]:
             print(f"LOST {key}: found {found}, expected one of {expected}")
-        sys.exit(1 if lost or status.returncode != 0 else 0)
+        sys.exit(1 if lost or ledger.refused or status.returncode != 0 else 0)
     finally:
         daemon.close()
 

@@ -342,5 +342,24 @@ TEST_CASE("changes are watched: each write once, refused ones never", "[engine]"
     CHECK(node.run(node.engine->watch(id, "p/", page->next, soon()))->missed);
 }
 
+// Each start goes on above a time stored ahead of the tags of the last one: that must not add up.
+TEST_CASE("many quick restarts leave the clock of versions near the wall's", "[engine]") {
+    Node node;
+    const auto id = node.bucket("b");
+    const auto before = node.world.env().clock.wall_now();
+    std::optional<Tag> last;
+    for (int restart = 0; restart < 30; ++restart) {
+        const auto written = node.put(id, "k", std::to_string(restart));
+        REQUIRE(written);
+        CHECK((!last || *last < written->version));
+        last = written->version;
+        CHECK(base::hybrid_ms(written->version.time) - before.ms < 40'000);
+        CHECK(written->modified.ms - before.ms < 10'000);
+        node.kill();
+        node.open();
+    }
+    CHECK(node.get(id, "k") == "29");
+}
+
 }  // namespace
 }  // namespace larder::engine
