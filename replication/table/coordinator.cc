@@ -235,6 +235,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
     Tag above;
     Tag version;
     bool maybe_applied = false;
+    bool reachable = true;
     std::vector<Tag> base_versions;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const auto ballot = tags_.next(above);
@@ -246,6 +247,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
         if (!asked && maybe_applied) co_return unknown();
         CO_TRY(const auto promised, asked);
         above = std::max(above, promised.greatest());
+        reachable = promised.answers() >= needed;
         if (promised.oks() < needed) {
             co_await pause(attempt);
             continue;
@@ -284,6 +286,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
         co_await pause(attempt);
     }
     if (maybe_applied) co_return unknown();
+    if (!reachable) co_return no_quorum();
     co_return base::fail(Code::conflict, "other conditional writes kept winning the race");
 }
 

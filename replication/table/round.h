@@ -16,6 +16,10 @@ struct Coordinator::Round {
         return static_cast<std::size_t>(
             std::count_if(replies.begin(), replies.end(), [](const auto& r) { return r && r->ok; }));
     }
+    std::size_t answers() const {
+        return static_cast<std::size_t>(
+            std::count_if(replies.begin(), replies.end(), [](const auto& r) { return r.has_value(); }));
+    }
     // Every member answered and none took anything.
     bool clean_refusal() const {
         return std::all_of(replies.begin(), replies.end(), [](const auto& r) { return r && !r->ok; });

@@ -63,6 +63,9 @@ class Cluster {
         }
     }
 
+    // For tasks of the test itself.
+    io::Executor& outside() { return outside_; }
+
     sim::World world;
     sim::Links links;
     quorum::FixedPlacement placement;
