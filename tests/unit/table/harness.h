@@ -54,6 +54,7 @@ class Cluster {
         group.spawn(keep(std::move(task), value));
         while (!value) {
             if (!world.step()) throw std::logic_error("a task waits for nothing");
+            if (after_step) after_step();
         }
         return std::move(*value);
     }
@@ -65,6 +66,9 @@ class Cluster {
 
     // For tasks of the test itself.
     io::Executor& outside() { return outside_; }
+
+    // Called after each step of run(): for faults that begin with something a node does.
+    std::function<void()> after_step;
 
     sim::World world;
     sim::Links links;
