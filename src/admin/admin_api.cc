@@ -3,6 +3,7 @@
 #include "src/admin/routes.h"
 #include "src/base/encoding.h"
 #include "src/base/log.h"
+#include "src/io/process.h"
 
 #include <unistd.h>
 
@@ -131,7 +132,7 @@ io::Task<void> AdminApi::serve_health(http::Exchange& exchange) {
         }
     } else if (path == "/metrics") {
         head.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-        body = metrics_.render();
+        body = metrics_.render() + io::process_metrics();
     } else {
         head.status = 404;
         body = "Here are /health, /health/live, /health/ready and /metrics.\n";

@@ -156,7 +156,18 @@ class Daemon {
         log::info("larderd is ready",
                   {{"version", LARDER_VERSION}, {"s3", endpoint()}, {"socket", config_.admin_socket}});
         ::sd_notify(0, ("READY=1\nSTATUS=Serving S3 at " + endpoint()).c_str());
+        metrics_.gauge("build_info", "Always 1; the version is a label.", {{"version", LARDER_VERSION}}).set(1);
+        std::uint64_t limit_us = 0;
+        if (::sd_watchdog_enabled(0, &limit_us) > 0) tasks_.spawn(keep_alive(std::chrono::microseconds(limit_us)));
         if (config_.quick_start) print_quick_start();
+    }
+
+    // Tells systemd that the engine's thread is not stuck (WatchdogSec= of the unit; sd_watchdog_enabled(3)).
+    io::Task<void> keep_alive(std::chrono::microseconds limit) {
+        for (;;) {
+            ::sd_notify(0, "WATCHDOG=1");
+            co_await world_.env().clock.sleep_for(limit / 3);
+        }
     }
 
     void print_init() const {
