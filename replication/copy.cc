@@ -50,8 +50,7 @@ Task<Result<LocalEngine::Copied>> LocalEngine::copy_content(Found found, std::ui
     }
     copied.content.is_inline = false;
     copied.owner = new_owner();
-    // The source's blocks stay while they get their second reference.
-    copied.lease = blocks_->lease(found.object.owners());
+    copied.lease = std::move(found.lease);
     CO_TRY_VOID(co_await note_intent(*copied.owner, std::move(target)));
     if (auto shared = co_await share_content(found, offset, length, copied); !shared) {
         end_write(*copied.owner, false);
@@ -89,7 +88,7 @@ Task<Result<void>> LocalEngine::share_content(const Found& found, std::uint64_t 
 
 Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bucket, std::string key,
                                                   CopyOptions options) {
-    CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
+    CO_TRY(auto found, co_await find_content(source.bucket, source.key));
     CO_TRY_VOID(judge_source(source, found.object));
     CO_TRY(const auto into, bucket_for_object(bucket, key));
     const Target target{bucket, key, std::nullopt, 0};
@@ -121,7 +120,7 @@ Task<Result<PartInfo>> LocalEngine::copy_part(CopySource source, std::uint64_t o
                                               std::string etag, std::vector<Checksum> checksums) {
     CO_TRY_VOID(check_part_number(number));
     CO_TRY_VOID(co_await find_open_upload(bucket, key, upload));
-    CO_TRY(auto found, co_await find_object(source.bucket, source.key, true));
+    CO_TRY(auto found, co_await find_content(source.bucket, source.key));
     CO_TRY_VOID(judge_source(source, found.object));
     if (offset > found.object.size || length > found.object.size - offset) {
         co_return fail(Code::invalid_argument, Subject::part, "the range lies beyond the end of the copy source");

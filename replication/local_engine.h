@@ -161,8 +161,11 @@ class LocalEngine final : public Engine {
     struct Found {
         model::Object object;
         std::string body;
+        std::unique_ptr<block::Lease> lease;  // on its blocks; only of find_content
     };
     Task<Result<Found>> find_object(BucketId bucket, std::string key, bool with_body);
+    // With the body or, of an object in blocks, a lease: its content can be read although it is replaced meanwhile.
+    Task<Result<Found>> find_content(BucketId bucket, std::string key);
     Task<Result<ObjectInfo>> write_object(std::shared_ptr<BucketState> bucket, std::string key, model::Object object,
                                           std::string body, Condition condition);
 
@@ -171,7 +174,7 @@ class LocalEngine final : public Engine {
         model::Object content;
         std::string body;
         std::optional<model::Owner> owner;
-        std::unique_ptr<block::Lease> lease;
+        std::unique_ptr<block::Lease> lease;  // the source's: its blocks stay while they get their second reference
     };
     Task<Result<Copied>> copy_content(Found found, std::uint64_t offset, std::uint64_t length, Target target);
     Task<Result<void>> share_content(const Found& found, std::uint64_t offset, std::uint64_t length, Copied& copied);

@@ -82,13 +82,12 @@ class BlockReader final : public ObjectReader {
 }  // namespace
 
 Task<Result<std::unique_ptr<ObjectReader>>> LocalEngine::open_object(BucketId bucket, std::string key) {
-    CO_TRY(auto found, co_await find_object(bucket, key, true));
-    auto lease = found.object.is_inline ? nullptr : blocks_->lease(found.object.owners());
+    CO_TRY(auto found, co_await find_content(bucket, key));
     auto pieces = std::move(found.object.pieces);
     const bool is_inline = found.object.is_inline;
     auto info = model::info_of(std::move(key), std::move(found.object));
     if (is_inline) co_return std::make_unique<InlineReader>(std::move(info), std::move(found.body));
-    co_return std::make_unique<BlockReader>(*this, std::move(info), std::move(pieces), std::move(lease));
+    co_return std::make_unique<BlockReader>(*this, std::move(info), std::move(pieces), std::move(found.lease));
 }
 
 }  // namespace larder::engine

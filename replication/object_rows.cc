@@ -1,5 +1,6 @@
 // Objects as rows: finding, writing under a condition, deleting, listing, tags, attributes.
 #include "replication/local_engine.h"
+#include "src/base/crc.h"
 
 namespace larder::engine {
 
@@ -38,7 +39,7 @@ Result<void> judge(const Condition& condition, const model::Object* current, con
 table::RowKey LocalEngine::object_row(const BucketState& bucket, std::string_view key) const {
     // One index shard until a bucket outgrows it; the shard of a key is then a function of the key alone.
     const auto shards = bucket.row.index_shards;
-    const auto shard = shards == 1 ? 0 : std::hash<std::string_view>{}(key) % shards;
+    const auto shard = shards == 1 ? 0 : base::crc32c(key) % shards;
     return {model::index_shard(bucket.row.bucket.id, static_cast<std::uint16_t>(shard)), std::string(key)};
 }
 
@@ -50,6 +51,17 @@ Task<Result<LocalEngine::Found>> LocalEngine::find_object(BucketId bucket, std::
     CO_TRY(found.object, model::decode_object(row.value->row));
     found.body = std::move(row.value->body);
     co_return found;
+}
+
+Task<Result<LocalEngine::Found>> LocalEngine::find_content(BucketId bucket, std::string key) {
+    for (;;) {
+        CO_TRY(auto found, co_await find_object(bucket, key, true));
+        if (found.object.is_inline) co_return found;
+        found.lease = blocks_->lease(found.object.owners());
+        // Before it was leased the object may have been replaced, and its blocks given back.
+        CO_TRY(const auto now, co_await find_object(bucket, key, false));
+        if (now.object.version == found.object.version) co_return found;
+    }
 }
 
 Task<Result<ObjectInfo>> LocalEngine::head_object(BucketId bucket, std::string key) {
@@ -238,7 +250,7 @@ Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string
     if (from == to) co_return co_await head_object(bucket, from);
     // The content gets an owner of its own first: an owner is named by one row for ever, so that what a half-finished
     // write of the old name leaves behind can be cleaned up without looking for where it went.
-    CO_TRY(auto found, co_await find_object(bucket, from, true));
+    CO_TRY(auto found, co_await find_content(bucket, from));
     const auto seen = found.object.version;
     const auto size = found.object.size;
     CO_TRY(auto copied, co_await copy_content(std::move(found), 0, size, Target{bucket, to, std::nullopt, 0}));
