@@ -227,9 +227,9 @@ io::Task<Result<std::pair<Row, Row>>> Coordinator::update_pair(std::string parti
     co_return std::pair(std::move(rows[0]), std::move(rows[1]));
 }
 
-// CASPaxos with one identity for all attempts: the version. After an ACCEPT of unknown fate a new attempt goes on only
-// if the row is still exactly the one first judged and no bound has passed the first ballot; otherwise a second
-// application could not be told from the first (the ABA case).
+// CASPaxos with one identity for all attempts that may have taken effect: the version. After an ACCEPT of unknown fate
+// a new attempt goes on only if the row is still exactly the one first judged and no bound has passed the first ballot;
+// otherwise a second application could not be told from the first (the ABA case).
 io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> keys, DecideAll decide) {
     const auto needed = write_quorum(keys.front());
     Tag above;
@@ -239,7 +239,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
     std::vector<Tag> base_versions;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const auto ballot = tags_.next(above);
-        if (version.is_zero()) version = ballot;
+        if (!maybe_applied) version = ballot;
         const auto request = options_.rules.conditional_promises
                                  ? encode(options_.table, PrepareRequest{keys, ballot})
                                  : encode(options_.table, ReadRequest{keys.front(), true});
@@ -281,7 +281,8 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
             if (refusal) co_return base::fail(*refusal);
             co_return std::move(present.rows);
         }
-        if (!refusal) maybe_applied = true;
+        // What every replica refused, none will ever take.
+        maybe_applied = maybe_applied || (!refusal && !accepted.clean_refusal());
         above = std::max(above, accepted.greatest());
         co_await pause(attempt);
     }

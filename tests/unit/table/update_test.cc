@@ -185,6 +185,48 @@ TEST_CASE("a conditional write of unknown fate is not applied to a row that came
     CHECK_FALSE(cluster.run(cluster.at(2).read(kKey, true))->exists());
 }
 
+// What another's plain write leaves that comes between decision and ACCEPT.
+StoredRow written_between(Tag version) {
+    return written({version.time + 1, 9, 1}, "50");
+}
+
+TEST_CASE("a conditional write that every replica refused is decided anew", "[update]") {
+    for (const std::size_t nodes : {1u, 3u}) {
+        Cluster cluster(nodes);
+        for (sim::Place node = 1; node <= nodes; ++node) cluster.plant(node, kKey, written(tag(5), "41"));
+        std::vector<Tag> versions;
+        const auto done = cluster.run(cluster.at(1).update(kKey, [&](const Row& row, Tag version) {
+            versions.push_back(version);
+            for (sim::Place node = 1; versions.size() == 1 && node <= nodes; ++node) {
+                cluster.plant(node, kKey, written_between(version));
+            }
+            return plus_one(row, version);
+        }));
+        REQUIRE(done);
+        CHECK(done->value->row == "51");
+        REQUIRE(versions.size() == 2);
+        CHECK(done->version == versions[1]);
+        CHECK(versions[1] > written_between(versions[0]).version);  // newer than what it was decided on
+        CHECK(cluster.run(cluster.at(1).read(kKey, true))->value->row == "51");
+    }
+}
+
+TEST_CASE("a conditional write that some refused and one did not answer may have happened", "[update]") {
+    Cluster cluster(3);
+    plant_everywhere(cluster, written(tag(5), "41"));
+    int decisions = 0;
+    const auto done = cluster.run(cluster.at(1).update(kKey, [&](const Row& row, Tag version) {
+        if (++decisions == 1) {
+            for (const sim::Place node : {1u, 2u}) cluster.plant(node, kKey, written_between(version));
+            cluster.cut(3, 1);
+        }
+        return plus_one(row, version);
+    }));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == Code::unknown_outcome);
+    CHECK(decisions == 1);
+}
+
 TEST_CASE("without a majority a conditional write fails and says why", "[update]") {
     Cluster cluster(3);
     plant_everywhere(cluster, written(tag(5), "41"));
