@@ -113,12 +113,26 @@ io::Task<Result<io::Message>> Replica::read(TableId table, ReadRequest request) 
     CO_TRY(auto found, store_.get(table, partition, request.key));
     if (found) row.row = std::move(*found);
     CO_TRY(row.low, store_.low(partition));
-    if (request.with_body && row.row.has_value() && row.row.body_size > 0) {
-        CO_TRY(row.body, store_.body(table, partition, row.row));
+    if (request.with_body) {
+        CO_TRY(row.body, body_of(table, request.key, row.row));
     }
     row.ok = reply.ok = true;
     reply.rows.push_back(std::move(row));
     co_return message_of(reply);
+}
+
+// Row and body are read one after the other, and changes are committed meanwhile: a body that is gone with its version
+// is no damage. Then the row is read anew.
+Result<std::string> Replica::body_of(TableId table, const RowKey& key, StoredRow& row) {
+    const auto partition = placement_.partition_of(key.partition_key);
+    while (row.has_value() && row.body_size > 0) {
+        auto body = store_.body(table, partition, row);
+        if (body || !body.error().is(Code::corrupted)) return body;
+        TRY(auto now, store_.get(table, partition, key));
+        if (now && now->version == row.version) return body;
+        row = now ? std::move(*now) : StoredRow{};
+    }
+    return std::string();
 }
 
 io::Task<Result<io::Message>> Replica::prepare(TableId table, PrepareRequest request) {
@@ -274,8 +288,10 @@ io::Task<Result<io::Message>> Replica::range(TableId table, RangeQuery query) {
     auto reply = page.finish();
     if (query.with_bodies) {
         for (auto& item : reply.items) {
-            if (item.is_prefix || !item.row.has_value() || item.row.body_size == 0) continue;
-            CO_TRY(item.body, store_.body(table, partition, item.row));
+            if (item.is_prefix) continue;
+            const RowKey key{query.partition_key, item.sort_key};
+            CO_TRY(item.body, body_of(table, key, item.row));
+            if (item.row.row.size() > query.row_bytes) item.row.row.resize(query.row_bytes);
         }
     }
     co_return io::Message{encode(reply), {}};

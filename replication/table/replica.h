@@ -28,6 +28,7 @@ class Replica {
 
  private:
     io::Task<base::Result<io::Message>> read(TableId table, ReadRequest request);
+    base::Result<std::string> body_of(TableId table, const RowKey& key, StoredRow& row);
     io::Task<base::Result<io::Message>> prepare(TableId table, PrepareRequest request);
     io::Task<base::Result<io::Message>> accept(TableId table, AcceptRequest request);
     io::Task<base::Result<io::Message>> range(TableId table, RangeQuery query);

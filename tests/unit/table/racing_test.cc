@@ -1,0 +1,132 @@
+// A row and its body are read one after the other, while committing threads go on: what comes between must not look
+// like damage.
+#include "src/io/local_network.h"
+#include "src/io/real_env.h"
+#include "tests/unit/table/harness.h"
+
+#include <catch2/catch.hpp>
+
+namespace larder::table {
+namespace {
+
+using base::Code;
+
+const RowKey kKey{"p", "k"};
+
+// Rows in memory that change when a body is about to be read.
+class RacingStore final : public RowStore {
+ public:
+    RacingStore(RowStore& rows) : rows_(rows) {}
+
+    io::Task<base::Result<void>> apply(TableId table, quorum::Partition partition, RowChange change) override {
+        return rows_.apply(table, partition, std::move(change));
+    }
+    base::Result<std::optional<StoredRow>> get(TableId table, quorum::Partition partition, const RowKey& key) override {
+        return rows_.get(table, partition, key);
+    }
+    base::Result<std::string> body(TableId table, quorum::Partition partition, const StoredRow& row) override {
+        if (!between.empty()) {
+            auto work = std::move(between.front());
+            between.erase(between.begin());
+            work();
+        }
+        return rows_.body(table, partition, row);
+    }
+    base::Result<base::Tag> low(quorum::Partition partition) override { return rows_.low(partition); }
+    base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
+                            std::string from, std::size_t row_bytes, RowVisit visit) override {
+        return rows_.scan(table, partition, partition_key, std::move(from), row_bytes, std::move(visit));
+    }
+
+    std::vector<io::Work> between;  // one for each body that is read
+
+ private:
+    RowStore& rows_;
+};
+
+struct Racing {
+    Racing() { plant(written(tag(1), "row 1"), "body 1"); }
+
+    void plant(StoredRow row, std::string body) {
+        cluster.rows(1).bodies.clear();
+        cluster.plant(1, kKey, std::move(row), std::move(body));
+    }
+    RowReply read() {
+        const auto answer = cluster.run(replica.serve({encode(kTable, ReadRequest{kKey, true}), {}}));
+        if (!answer) FAIL(answer.error().message);
+        return decode_reply(answer->body)->rows.at(0);
+    }
+    RangeItem range() {
+        RangeQuery query;
+        query.partition_key = "p";
+        query.with_bodies = true;
+        query.row_bytes = 4;
+        const auto answer = cluster.run(replica.serve({encode(kTable, query), {}}));
+        if (!answer) FAIL(answer.error().message);
+        return decode_range_reply(answer->body)->items.at(0);
+    }
+
+    Cluster cluster{1};
+    sim::SimExecutor executor{cluster.world, 1};
+    sim::SimClock clock{cluster.world, 1};
+    sim::SimRandom random{cluster.world};
+    sim::SimBlocking blocking{executor};
+    io::LocalNetwork network{1};
+    std::unique_ptr<io::Disk> disk = io::make_real_disk();
+    io::Env env{executor, clock, random, *disk, network, blocking};
+    sim::MemoryRowStore memory{cluster.world, env, cluster.rows(1)};
+    RacingStore store{memory};
+    quorum::TagSource tags{clock, 1, 1};
+    Replica replica{network, store, cluster.placement, tags};
+};
+
+TEST_CASE("a row that is replaced before its body is read is read anew", "[replica]") {
+    Racing at;
+    at.store.between.push_back([&] { at.plant(written(tag(2), "row 2"), "body 2"); });
+    at.store.between.push_back([&] { at.plant(written(tag(3), "row 3"), "body 3"); });
+    const auto row = at.read();
+    CHECK(row.row.version == tag(3));
+    CHECK(row.row.row == "row 3");
+    CHECK(row.body == "body 3");
+}
+
+TEST_CASE("a row that is deleted, dropped or loses its body before it is read", "[replica]") {
+    Racing at;
+    at.store.between.push_back([&] { at.plant(deleted(tag(2)), ""); });
+    CHECK(at.read().row.tombstone);
+    at.plant(written(tag(3), "row 3"), "body 3");
+    at.store.between.push_back([&] { at.plant(written(tag(4), "row 4"), ""); });
+    const auto without = at.read();
+    CHECK(without.row.row == "row 4");
+    CHECK(without.body.empty());
+    at.plant(written(tag(5), "row 5"), "body 5");
+    at.store.between.push_back([&] {
+        at.cluster.rows(1).rows.clear();
+        at.cluster.rows(1).bodies.clear();
+    });
+    CHECK(at.read().row.version.is_zero());
+}
+
+TEST_CASE("a range gives the body of the row that it gives", "[replica]") {
+    Racing at;
+    at.store.between.push_back([&] { at.plant(written(tag(2), "ROW 2"), "body 2"); });
+    const auto item = at.range();
+    CHECK(item.row.version == tag(2));
+    CHECK(item.row.row == "ROW ");
+    CHECK(item.body == "body 2");
+    at.store.between.push_back([&] { at.plant(deleted(tag(3)), ""); });
+    const auto gone = at.range();
+    CHECK_FALSE(gone.row.has_value());
+    CHECK(gone.body.empty());
+}
+
+TEST_CASE("a body that is missing while its row stays is damage", "[replica]") {
+    Racing at;
+    at.cluster.rows(1).bodies.clear();
+    const auto answer = at.cluster.run(at.replica.serve({encode(kTable, ReadRequest{kKey, true}), {}}));
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().is(Code::corrupted, base::Subject::row));
+}
+
+}  // namespace
+}  // namespace larder::table
