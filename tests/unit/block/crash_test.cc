@@ -205,19 +205,19 @@ void check_seeds(int count, sim::Fault fault, bool power_goes) {
 }
 
 TEST_CASE("a power cut at any call loses no referenced block and keeps no other", "[block][crash]") {
-    check_seeds(seeds(400), sim::Fault::power_cut, true);
+    check_seeds(seeds(80), sim::Fault::power_cut, true);
 }
 
 TEST_CASE("a call that fails, and then a power cut, loses no referenced block", "[block][crash]") {
-    check_seeds(seeds(200), sim::Fault::io_error, true);
+    check_seeds(seeds(40), sim::Fault::io_error, true);
 }
 
 TEST_CASE("a call that fails, and then a restart, loses no referenced block", "[block][crash]") {
-    check_seeds(seeds(200), sim::Fault::io_error, false);
+    check_seeds(seeds(40), sim::Fault::io_error, false);
 }
 
 TEST_CASE("a full disk at any call loses no referenced block", "[block][crash]") {
-    check_seeds(seeds(200), sim::Fault::no_space, true);
+    check_seeds(seeds(40), sim::Fault::no_space, true);
 }
 
 }  // namespace

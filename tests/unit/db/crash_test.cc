@@ -51,19 +51,19 @@ void check_seeds(int count, sim::Fault fault, bool power_goes) {
 }
 
 TEST_CASE("a power cut at any call loses nothing acknowledged and keeps nothing by half", "[db][crash]") {
-    check_seeds(seeds(1000), sim::Fault::power_cut, true);
+    check_seeds(seeds(200), sim::Fault::power_cut, true);
 }
 
 TEST_CASE("a call that fails, and then a power cut, loses nothing acknowledged", "[db][crash]") {
-    check_seeds(seeds(500), sim::Fault::io_error, true);
+    check_seeds(seeds(100), sim::Fault::io_error, true);
 }
 
 TEST_CASE("a call that fails, and then a restart, loses nothing acknowledged", "[db][crash]") {
-    check_seeds(seeds(500), sim::Fault::io_error, false);
+    check_seeds(seeds(100), sim::Fault::io_error, false);
 }
 
 TEST_CASE("a full disk at any call loses nothing acknowledged", "[db][crash]") {
-    check_seeds(seeds(500), sim::Fault::no_space, true);
+    check_seeds(seeds(100), sim::Fault::no_space, true);
 }
 
 }  // namespace
