@@ -41,7 +41,7 @@ class Search {
                 next = op.argument;
                 return true;
             case Operation::Kind::conditional:
-                if (op.refused) return op.seen == state;
+                if (op.refused) return op.unseen ? op.expected != state : op.seen == state;
                 next = op.argument;
                 return op.expected == state;
         }

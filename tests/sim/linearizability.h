@@ -15,6 +15,7 @@ struct Operation {
     std::uint64_t expected = 0;  // of a conditional write
     std::uint64_t seen = 0;      // by a read, or by a conditional write that was refused
     bool refused = false;        // a conditional write that saw another value: it counts as a read of it
+    bool unseen = false;         // a refusal that does not tell what it saw: anything but the expected value
     std::uint64_t invoked = 0;   // strictly increasing moments
     std::uint64_t answered = 0;
     Fate fate = Fate::unknown;
