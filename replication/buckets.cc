@@ -152,8 +152,13 @@ Task<Result<std::shared_ptr<const Bucket>>> LocalEngine::update_bucket(BucketId 
     auto wanted = state->row.bucket;
     CO_TRY_VOID(edit(wanted));
     // New names are claimed before the row shows them; old ones are let go after.
+    std::vector<std::string> claimed;
+    Result<void> ready;
     for (const auto& name : wanted.names) {
-        if (std::find(before.begin(), before.end(), name) == before.end()) CO_TRY_VOID(co_await claim_name(name, id));
+        if (std::find(before.begin(), before.end(), name) != before.end()) continue;
+        ready = co_await claim_name(name, id);
+        if (!ready) break;
+        claimed.push_back(name);
     }
     const auto decide = [&edit](const table::Row& current, Tag) -> Result<table::Decision> {
         if (!current.exists()) return no_bucket();
@@ -161,8 +166,17 @@ Task<Result<std::shared_ptr<const Bucket>>> LocalEngine::update_bucket(BucketId 
         TRY_VOID(edit(row.bucket));
         return table::Decision{table::Value{model::encode_bucket(row), {}}};
     };
-    CO_TRY(const auto written, co_await bucket_rows_->update(model::bucket_row(id), decide));
-    CO_TRY(auto row, model::decode_bucket(written.value->row));
+    Result<table::Row> written = fail(ready ? base::Error{} : ready.error());
+    if (ready) written = co_await bucket_rows_->update(model::bucket_row(id), decide);
+    if (!written) {
+        // Of a row that may have changed after all, the names may be in use.
+        const bool unchanged = !written.error().is(Code::unknown_outcome);
+        for (const auto& name : claimed) {
+            if (unchanged && !names_.contains(name)) co_await release_name(name, id);
+        }
+        co_return fail(written.error());
+    }
+    CO_TRY(auto row, model::decode_bucket(written->value->row));
     const auto after = row.bucket.names;
     show(std::move(row));
     for (const auto& name : before) {

@@ -78,6 +78,28 @@ TEST_CASE("names of a bucket come and go; a name let go may be taken again", "[e
     CHECK(node.bucket("photos") != id);
 }
 
+TEST_CASE("names claimed for an edit that fails are let go", "[engine]") {
+    Node node;
+    const auto id = node.bucket("photos");
+    node.bucket("music");
+    const auto taken = node.run(node.engine->update_bucket(id, [](Bucket& b) -> Result<void> {
+        b.names = {"photos", "free", "music"};
+        return {};
+    }));
+    CHECK(taken.error().is(Code::already_exists, Subject::bucket));
+    CHECK(node.engine->find_bucket("photos")->names == std::vector<std::string>{"photos"});
+    CHECK(node.bucket("free") != id);
+    // An edit runs again on the row itself, and may refuse there.
+    int runs = 0;
+    const auto refused = node.run(node.engine->update_bucket(id, [&](Bucket& b) -> Result<void> {
+        b.names.push_back("later");
+        if (++runs > 1) return base::fail(Code::invalid_argument, "no");
+        return {};
+    }));
+    CHECK(refused.error().is(Code::invalid_argument));
+    CHECK(node.bucket("later") != id);
+}
+
 TEST_CASE("an edit that refuses changes nothing", "[engine]") {
     Node node;
     const auto id = node.bucket("photos");
