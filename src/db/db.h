@@ -61,7 +61,7 @@ struct Options {
     std::string folder;                   // e.g. /var/lib/larder/meta; made if missing
     std::uint32_t shards = 4;             // fixed at creation; the stored number wins
     std::size_t cache_bytes = 16u << 20;  // page cache of all connections together
-    std::size_t log_bytes = 32u << 20;    // logs of all shards together; as much at most waits in memory to enter SQLite
+    std::size_t log_bytes = 32u << 20;  // logs of all shards together; as much at most waits in memory to enter SQLite
 };
 
 // What opening found. A quarantined shard file is kept aside under the name given and replaced by an empty one.

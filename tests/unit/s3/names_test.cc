@@ -1,6 +1,5 @@
 // What a raw target becomes: bucket, key and parameters; and which names are none.
 #include "s3/request.h"
-
 #include "src/base/limits.h"
 
 #include <catch2/catch.hpp>
