@@ -68,8 +68,7 @@ Result<std::shared_ptr<LocalEngine::BucketState>> LocalEngine::bucket_for_write(
 
 Result<std::shared_ptr<LocalEngine::BucketState>> LocalEngine::bucket_for_object(const BucketId& id,
                                                                                  std::string_view key) {
-    const bool is_key = !key.empty() && key.size() <= base::limits::kKeyBytesMax && base::is_utf8(key) &&
-                        key.find('\0') == std::string_view::npos;
+    const bool is_key = !key.empty() && key.size() <= base::limits::kKeyBytesMax && base::is_text(key);
     if (!is_key) {
         return fail(Code::invalid_argument, Subject::object,
                     "a key is 1 to " + std::to_string(base::limits::kKeyBytesMax) + " bytes of UTF-8 without NUL");
@@ -166,8 +165,8 @@ Task<Result<std::shared_ptr<const Bucket>>> LocalEngine::update_bucket(BucketId 
         TRY_VOID(edit(row.bucket));
         return table::Decision{table::Value{model::encode_bucket(row), {}}};
     };
-    Result<table::Row> written = fail(ready ? base::Error{} : ready.error());
-    if (ready) written = co_await bucket_rows_->update(model::bucket_row(id), decide);
+    auto written =
+        ready ? co_await bucket_rows_->update(model::bucket_row(id), decide) : Result<table::Row>(fail(ready.error()));
     if (!written) {
         // Of a row that may have changed after all, the names may be in use.
         const bool unchanged = !written.error().is(Code::unknown_outcome);

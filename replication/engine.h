@@ -106,7 +106,7 @@ struct PartInfo {
 
 struct ObjectInfo {
     std::string key;
-    Tag version;  // unique; its time is the moment of writing
+    Tag version;  // unique and rising; its time may be ahead of the clock
     WallTime modified;
     std::uint64_t size = 0;
     std::string etag;  // text without quotes

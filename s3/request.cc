@@ -65,7 +65,7 @@ S3Result<S3Request> parse_request(const http::RequestHead& head, std::string_vie
     const auto question = target.find('?');
     if (question != std::string_view::npos) {
         auto query = parse_pairs(target.substr(question + 1));
-        const auto is_shown = [](const auto& item) { return is_text(item.first) && is_text(item.second); };
+        const auto is_shown = [](const auto& item) { return base::is_text(item.first) && base::is_text(item.second); };
         if (!query || !std::ranges::all_of(*query, is_shown)) return std::unexpected(s3_error("InvalidURI"));
         request.query = std::move(*query);
         target = target.substr(0, question);
@@ -88,14 +88,10 @@ S3Result<S3Request> parse_request(const http::RequestHead& head, std::string_vie
         rest = slash == std::string_view::npos ? std::string_view() : target.substr(slash + 1);
     }
     auto key = base::percent_decode(rest, false);
-    if (!key || !is_text(*key) || !is_text(request.bucket)) return std::unexpected(s3_error("InvalidURI"));
+    if (!key || !base::is_text(*key) || !base::is_text(request.bucket)) return std::unexpected(s3_error("InvalidURI"));
     if (key->size() > base::limits::kKeyBytesMax) return std::unexpected(s3_error("KeyTooLongError"));
     request.key = std::move(*key);
     return request;
-}
-
-bool is_text(std::string_view bytes) {
-    return base::is_utf8(bytes) && bytes.find('\0') == std::string_view::npos;
 }
 
 bool is_valid_bucket_name(std::string_view name) {

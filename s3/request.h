@@ -25,9 +25,6 @@ struct S3Request {
 // "a=1&b=%20": each name and value decoded once, in order; nullopt on a broken escape.
 std::optional<std::vector<std::pair<std::string, std::string>>> parse_pairs(std::string_view text);
 
-// Whether the bytes can be a key and stand in an XML document: UTF-8 without NUL.
-bool is_text(std::string_view bytes);
-
 // Path style, or virtual-host style when Host is a name under `root_domain`. InvalidURI for names, keys and parameters
 // that are no text.
 S3Result<S3Request> parse_request(const http::RequestHead& head, std::string_view root_domain);

@@ -62,7 +62,7 @@ io::Task<Outcome> post_object(Call& call) {
     const std::string key(field(*form, "key"));
     if (key.empty()) co_return refuse("InvalidArgument", "Bucket POST must contain a field named 'key'.");
     if (key.size() > base::limits::kKeyBytesMax) co_return refuse("KeyTooLongError");
-    if (!is_text(key)) co_return refuse("InvalidArgument", "The field 'key' must be UTF-8.");
+    if (!base::is_text(key)) co_return refuse("InvalidArgument", "The field 'key' must be UTF-8.");
     if (!call.bucket) co_return refuse("NoSuchBucket");
     const auto lookup = [&call](std::string_view id) -> std::optional<std::string> {
         const auto found = call.engine.find_key(id);

@@ -2,6 +2,7 @@
 
 #include "s3/acl.h"
 #include "s3/auth/checksum.h"
+#include "s3/tags.h"
 #include "src/base/encoding.h"
 #include "src/base/limits.h"
 
@@ -96,19 +97,8 @@ S3Result<void> take(engine::ObjectProperties& properties, std::size_t& metadata_
 S3Result<engine::NamedValues> parse_tags(std::string_view text) {
     auto given = parse_pairs(text);
     if (!given) return std::unexpected(s3_error("InvalidTag"));
-    engine::NamedValues tags = std::move(*given);
-    std::sort(tags.begin(), tags.end());
-    for (std::size_t i = 0; i < tags.size(); ++i) {
-        const auto& [name, value] = tags[i];
-        if (name.empty() || name.size() > 128 || value.size() > 256) return std::unexpected(s3_error("InvalidTag"));
-        if (i > 0 && name == tags[i - 1].first) {
-            return std::unexpected(s3_error("InvalidTag", "Cannot provide multiple Tags with the same key"));
-        }
-    }
-    if (tags.size() > base::limits::kTagsMax) {
-        return std::unexpected(s3_error("InvalidTag", "Object tags cannot be greater than 10"));
-    }
-    return tags;
+    TRY_VOID(check_tags(*given, base::limits::kTagsMax));
+    return std::move(*given);
 }
 
 S3Result<engine::ObjectProperties> properties_of(const Call& call) {

@@ -1,6 +1,7 @@
 #include "s3/xml/messages.h"
 
 #include "s3/auth/checksum.h"
+#include "s3/tags.h"
 #include "s3/xml/xml_reader.h"
 #include "s3/xml/xml_writer.h"
 #include "src/base/encoding.h"
@@ -45,16 +46,6 @@ std::optional<Number> number_of(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return value;
-}
-
-// Lengths of tags are counted as UTF-16 has them.
-std::size_t utf16_units(std::string_view text) {
-    std::size_t units = 0;
-    for (const char c : text) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        units += (byte & 0xc0) == 0x80 ? 0 : byte >= 0xf0 ? 2 : 1;
-    }
-    return units;
 }
 
 std::optional<DeleteEntry> read_delete_entry(XmlReader& xml) {
@@ -143,8 +134,6 @@ S3Result<CorsRule> read_rule(XmlReader& xml) {
 S3Result<std::pair<std::string, std::string>> read_tag(XmlReader& xml) {
     std::optional<std::string> key, value;
     if (!read_fields(xml, {{"Key", key}, {"Value", value}}) || !key || !value) return malformed();
-    if (key->empty() || utf16_units(*key) > 128) return refuse("InvalidTag", "The TagKey you have provided is invalid");
-    if (utf16_units(*value) > 256) return refuse("InvalidTag", "The TagValue you have provided is invalid");
     return std::pair(std::move(*key), std::move(*value));
 }
 
@@ -217,12 +206,10 @@ S3Result<engine::NamedValues> parse_tagging(std::string_view text, std::size_t m
     while (const auto name = xml.next()) {
         if (*name != "Tag") return malformed();
         TRY(auto tag, read_tag(xml));
-        if (std::ranges::find(tags, tag.first, &std::pair<std::string, std::string>::first) != tags.end())
-            return refuse("InvalidTag", "Cannot provide multiple Tags with the same key");
-        if (tags.size() == most) return refuse("InvalidTag", "Tags cannot be greater than " + std::to_string(most));
         tags.push_back(std::move(tag));
     }
     if (xml.next() || !xml.finished()) return malformed();
+    TRY_VOID(check_tags(tags, most));
     return tags;
 }
 

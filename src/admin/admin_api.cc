@@ -35,7 +35,7 @@ std::string_view path_of(const http::RequestHead& head) {
 // The decoded text; nothing when it is not well encoded, or is what JSON could not show: not UTF-8, or with NUL.
 std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
     auto decoded = base::percent_decode(text, plus_is_space);
-    const bool is_text = decoded && base::is_utf8(*decoded) && decoded->find('\0') == std::string::npos;
+    const bool is_text = decoded && base::is_text(*decoded);
     return is_text ? std::move(decoded) : std::nullopt;
 }
 

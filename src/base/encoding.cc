@@ -186,6 +186,10 @@ bool is_utf8(std::string_view s) {
     return true;
 }
 
+bool is_text(std::string_view bytes) {
+    return is_utf8(bytes) && bytes.find('\0') == std::string_view::npos;
+}
+
 bool equal_constant_time(std::string_view a, std::string_view b) {
     if (a.size() != b.size()) return false;
     unsigned char difference = 0;

@@ -27,6 +27,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 
 // Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(std::string_view bytes);
+// UTF-8 without NUL: what a key and a parameter may be, and what can stand in an XML or JSON document.
+bool is_text(std::string_view bytes);
 
 // Whether two texts of secret origin are equal, in time that depends on their lengths alone.
 bool equal_constant_time(std::string_view a, std::string_view b);

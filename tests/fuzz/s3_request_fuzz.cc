@@ -43,10 +43,11 @@ std::string target_of(const S3Request& request, bool names_bucket) {
 }
 
 void check_names(const S3Request& request, const http::RequestHead& head) {
-    ENSURE(request.key.size() <= base::limits::kKeyBytesMax && is_text(request.key) && is_text(request.bucket));
+    ENSURE(request.key.size() <= base::limits::kKeyBytesMax && base::is_text(request.key) &&
+           base::is_text(request.bucket));
     if (is_valid_bucket_name(request.bucket)) ENSURE(base::percent_encode(request.bucket, false) == request.bucket);
     for (const auto& [name, value] : request.query) {
-        ENSURE(request.has(name) && is_text(name) && is_text(value));
+        ENSURE(request.has(name) && base::is_text(name) && base::is_text(value));
         const auto number = number_parameter(request, name);
         if (number && *number) ENSURE(**number <= INT32_MAX);
         if (!number) check_error(number.error(), head.target);

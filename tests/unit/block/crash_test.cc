@@ -1,5 +1,6 @@
 // Crashes and failing disks: a referenced block is there whole afterwards, an unreferenced one is not, and the index
 // can be lost at any time. The workload puts, refers, drops and reclaims at once, over few contents.
+#include "tests/support/seeds.h"
 #include "tests/unit/block/harness.h"
 
 #include <catch2/catch.hpp>
@@ -12,12 +13,6 @@ namespace larder::block {
 namespace {
 
 using base::Result;
-
-// Seeds by default small enough for every run of the tests; LARDER_BLOCK_SEEDS asks for more.
-int seeds(int usual) {
-    const char* asked = std::getenv("LARDER_BLOCK_SEEDS");
-    return asked == nullptr ? usual : std::atoi(asked);
-}
 
 constexpr std::uint64_t kContents = 24;
 
@@ -195,29 +190,27 @@ std::string live_and_fall(test::World& world, std::uint64_t seed, sim::Fault fau
     return {};
 }
 
-void check_seeds(int count, sim::Fault fault, bool power_goes) {
-    test::World world;
-    for (int seed = 1; seed <= count; ++seed) {
-        const auto wrong = live_and_fall(world, static_cast<std::uint64_t>(seed), fault, power_goes);
-        INFO("seed " << seed << ": " << wrong);
-        REQUIRE(wrong.empty());
-    }
+// As many seeds as every run of the tests can bear; LARDER_BLOCK_SEEDS asks for more.
+void check_seeds(int usual, sim::Fault fault, bool power_goes) {
+    test::check_seeds(test::seeds("LARDER_BLOCK_SEEDS", usual), [=](test::World& world, std::uint64_t seed) {
+        return live_and_fall(world, seed, fault, power_goes);
+    });
 }
 
 TEST_CASE("a power cut at any call loses no referenced block and keeps no other", "[block][crash]") {
-    check_seeds(seeds(80), sim::Fault::power_cut, true);
+    check_seeds(80, sim::Fault::power_cut, true);
 }
 
 TEST_CASE("a call that fails, and then a power cut, loses no referenced block", "[block][crash]") {
-    check_seeds(seeds(40), sim::Fault::io_error, true);
+    check_seeds(40, sim::Fault::io_error, true);
 }
 
 TEST_CASE("a call that fails, and then a restart, loses no referenced block", "[block][crash]") {
-    check_seeds(seeds(40), sim::Fault::io_error, false);
+    check_seeds(40, sim::Fault::io_error, false);
 }
 
 TEST_CASE("a full disk at any call loses no referenced block", "[block][crash]") {
-    check_seeds(seeds(40), sim::Fault::no_space, true);
+    check_seeds(40, sim::Fault::no_space, true);
 }
 
 }  // namespace

@@ -1,16 +1,11 @@
 // Crashes and failing disks: every acknowledged change is there afterwards, none is there by half.
+#include "tests/support/seeds.h"
 #include "tests/unit/db/crash_harness.h"
 
 #include <catch2/catch.hpp>
 
 namespace larder::db {
 namespace {
-
-// Seeds by default small enough for every run of the tests; LARDER_DB_SEEDS asks for more.
-int seeds(int usual) {
-    const char* asked = std::getenv("LARDER_DB_SEEDS");
-    return asked == nullptr ? usual : std::atoi(asked);
-}
 
 // Some life with a fault at a random call of it, then what the disk makes of it, then a look.
 std::string live_and_fall(test::World& world, std::uint64_t seed, sim::Fault fault, bool power_goes) {
@@ -41,29 +36,27 @@ std::string live_and_fall(test::World& world, std::uint64_t seed, sim::Fault fau
     return {};
 }
 
-void check_seeds(int count, sim::Fault fault, bool power_goes) {
-    test::World world;
-    for (int seed = 1; seed <= count; ++seed) {
-        const auto wrong = live_and_fall(world, static_cast<std::uint64_t>(seed), fault, power_goes);
-        INFO("seed " << seed << ": " << wrong);
-        REQUIRE(wrong.empty());
-    }
+// As many seeds as every run of the tests can bear; LARDER_DB_SEEDS asks for more.
+void check_seeds(int usual, sim::Fault fault, bool power_goes) {
+    test::check_seeds(test::seeds("LARDER_DB_SEEDS", usual), [=](test::World& world, std::uint64_t seed) {
+        return live_and_fall(world, seed, fault, power_goes);
+    });
 }
 
 TEST_CASE("a power cut at any call loses nothing acknowledged and keeps nothing by half", "[db][crash]") {
-    check_seeds(seeds(200), sim::Fault::power_cut, true);
+    check_seeds(200, sim::Fault::power_cut, true);
 }
 
 TEST_CASE("a call that fails, and then a power cut, loses nothing acknowledged", "[db][crash]") {
-    check_seeds(seeds(100), sim::Fault::io_error, true);
+    check_seeds(100, sim::Fault::io_error, true);
 }
 
 TEST_CASE("a call that fails, and then a restart, loses nothing acknowledged", "[db][crash]") {
-    check_seeds(seeds(100), sim::Fault::io_error, false);
+    check_seeds(100, sim::Fault::io_error, false);
 }
 
 TEST_CASE("a full disk at any call loses nothing acknowledged", "[db][crash]") {
-    check_seeds(seeds(100), sim::Fault::no_space, true);
+    check_seeds(100, sim::Fault::no_space, true);
 }
 
 }  // namespace

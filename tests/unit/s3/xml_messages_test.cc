@@ -1,4 +1,5 @@
 // The documents of S3 that clients send.
+#include "s3/tags.h"
 #include "s3/xml/messages.h"
 #include "tests/unit/s3/harness.h"
 
@@ -183,6 +184,25 @@ TEST_CASE("versioning documents") {
          {"", "<Status/>", "<Status>On</Status>", "<Status>Enabled</Status><Status>Enabled</Status>"}) {
         CHECK(code_of(parse(inner)) == "MalformedXML");
     }
+}
+
+TEST_CASE("tags obey one rule, whether they come as a header or as a document") {
+    const auto wide = [](std::size_t units) {
+        std::string out;
+        while (units-- > 0) out += "\xc3\xbc";
+        return out;
+    };
+    CHECK(check_tags({{wide(128), wide(256)}}, 10));
+    for (const auto& tags : std::vector<engine::NamedValues>{{{"", "v"}},
+                                                             {{wide(129), "v"}},
+                                                             {{"n", wide(257)}},
+                                                             {{"n", std::string("\0", 1)}},
+                                                             {{"\xff", "v"}},
+                                                             {{"n", "1"}, {"m", "2"}, {"n", "3"}}}) {
+        CHECK(check_tags(tags, 10).error().code == "InvalidTag");
+    }
+    CHECK(check_tags({{"a", ""}, {"b", ""}}, 2));
+    CHECK(check_tags({{"a", ""}, {"b", ""}}, 1).error().code == "InvalidTag");
 }
 
 }  // namespace larder::s3
