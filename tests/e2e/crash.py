@@ -94,7 +94,8 @@ def main():
     daemon = Daemon(os.path.abspath(arguments.bin))
     ledger, restarts, total, lost = Ledger(), [], 0, []
     try:
-        preload(daemon, arguments.bin, arguments.preload)
+        if arguments.preload:
+            preload(daemon, arguments.bin, arguments.preload)
         for cycle in range(arguments.cycles):
             stop, counts = threading.Event(), [0] * 6
             threads = [threading.Thread(target=writer, args=(daemon, ledger, n, stop, counts)) for n in range(6)]
