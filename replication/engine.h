@@ -307,6 +307,8 @@ struct Options {
     std::string cluster_name;  // for create; empty picks one
 };
 
+class FileStore;  // files.h
+
 class Engine {
  public:
     virtual ~Engine() = default;
