@@ -1,6 +1,7 @@
 #include "src/http/address.h"
 
 #include "src/base/encoding.h"
+#include "src/io/unix_socket.h"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -11,8 +12,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -149,51 +148,11 @@ base::Result<std::vector<ListeningSocket>> listen_tcp_all(Address address) {
     return sockets;
 }
 
-base::Result<sockaddr_un> unix_address(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-        return fail(Code::invalid_argument, "the socket path " + path + " is too long: at most " +
-                                                std::to_string(sizeof address.sun_path - 1) + " bytes");
-    path.copy(address.sun_path, path.size());
-    return address;
-}
-
-// Makes way for a new socket: a file left by a process that died is removed, one in use or of another kind is not.
-base::Result<void> clear_stale_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat info{};
-    if (::lstat(path.c_str(), &info) != 0) return {};
-    if (!S_ISSOCK(info.st_mode))
-        return fail(Code::already_exists, "cannot listen on unix:" + path + ": a file that is no socket stands there");
-    const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    if (connected != 0 && errno == ECONNREFUSED) {
-        ::unlink(path.c_str());
-        return {};
-    }
-    return bind_failure("unix:" + path, EADDRINUSE);
-}
-
-base::Result<ListeningSocket> listen_unix(const std::string& path, std::uint32_t mode) {
-    TRY(const auto address, unix_address(path));
-    TRY_VOID(clear_stale_socket(path, address));
-    Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (fd.get() < 0) return bind_failure("unix:" + path, errno);
-    // The mode of the unbound socket bounds that of the file, so it is never wider open than asked, not even briefly.
-    ::fchmod(fd.get(), mode);
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::chmod(path.c_str(), mode) != 0 || ::listen(fd.get(), kBacklog) != 0)
-        return bind_failure("unix:" + path, errno);
-    return ListeningSocket{fd.release(), "unix:" + path, path};
-}
-
 Peer unix_peer(int fd) {
     Peer peer{.address = "unix", .host = {}, .uid = {}, .gid = {}};
-    ucred credentials{};
-    socklen_t length = sizeof credentials;
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0) {
-        peer.uid = credentials.uid;
-        peer.gid = credentials.gid;
+    if (const auto known = io::peer_of(fd)) {
+        peer.uid = known->uid;
+        peer.gid = known->gid;
     }
     return peer;
 }
@@ -228,8 +187,8 @@ base::Result<Address> parse_address(std::string_view text) {
 base::Result<std::vector<ListeningSocket>> open_listening_sockets(const std::string& address, std::uint32_t unix_mode) {
     TRY(auto parsed, parse_address(address));
     if (parsed.unix_path.empty()) return listen_tcp_all(std::move(parsed));
-    TRY(auto socket, listen_unix(parsed.unix_path, unix_mode));
-    return std::vector{std::move(socket)};
+    TRY(const int socket, io::listen_unix(parsed.unix_path, unix_mode));
+    return std::vector{ListeningSocket{socket, "unix:" + parsed.unix_path, parsed.unix_path}};
 }
 
 base::Result<Accepted> accept_connection(int listening) {
@@ -248,13 +207,7 @@ base::Result<Accepted> accept_connection(int listening) {
 }
 
 base::Result<int> connect_to(const Address& address) {
-    if (!address.unix_path.empty()) {
-        TRY(const auto where, unix_address(address.unix_path));
-        Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0) return fd.release();
-        return fail(errno == EACCES ? Code::permission_denied : Code::disconnected,
-                    "cannot connect to " + address.unix_path + ": " + error_text(errno));
-    }
+    if (!address.unix_path.empty()) return io::connect_unix(address.unix_path, true);
     TRY(const auto resolved, resolve(address, 0));
     int error = ECONNREFUSED;
     for (const auto* at = resolved.list.get(); at != nullptr; at = at->ai_next) {

@@ -4,9 +4,9 @@
 
 #include "src/base/error.h"
 #include "src/base/time.h"
-#include "src/http/readiness.h"
 #include "src/http/stream.h"
 #include "src/io/env.h"
+#include "src/io/readiness.h"
 #include "src/io/task.h"
 
 #include <array>

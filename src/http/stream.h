@@ -1,7 +1,7 @@
 // The bytes of one connection: plain, or under TLS (tls.h). Nothing here waits.
 #pragma once
 
-#include "src/http/readiness.h"
+#include "src/io/readiness.h"
 
 #include <cstddef>
 #include <memory>
@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 namespace larder::http {
+using io::Readiness;
 
 // What one attempt came to. `bytes` > 0 exactly for `moved`.
 struct Moved {
