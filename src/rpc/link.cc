@@ -259,7 +259,9 @@ struct Link::Impl::Waiting {
     Waiting& operator=(const Waiting&) = delete;
     ~Waiting() {
         link.env.clock.cancel(timer);
-        if (link.calls.erase(id) > 0) link.push({FrameKind::cancel, id, {}});
+        if (link.calls.erase(id) == 0) return;
+        link.push({FrameKind::cancel, id, {}});
+        if (link.leaving && link.calls.empty()) link.end(gone("the other side is stopping"));
     }
 };
 
