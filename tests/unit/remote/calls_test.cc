@@ -1,4 +1,5 @@
 // Every call, through the socket and back.
+#include "src/base/limits.h"
 #include "tests/unit/remote/harness.h"
 
 #include <catch2/catch.hpp>

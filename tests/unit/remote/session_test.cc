@@ -97,7 +97,7 @@ struct Raw {
         connection = std::make_unique<remote::FileConnection>(site, ends[0], io::PeerCredentials{uid, uid, {}});
         fd = ends[1];
         ::fcntl(fd, F_SETFL, O_NONBLOCK);
-        say(rpc::FrameKind::hello, encode_hello({remote::kService, 1, 1}));
+        say(rpc::FrameKind::hello, rpc::encode_hello({remote::kService, 1, 1}));
         hear();
     }
     ~Raw() { ::close(fd); }
@@ -118,13 +118,14 @@ struct Raw {
         std::string bytes;
         io::Message content{std::move(body), {}};
         if (!bulk.empty()) content.bulk.push_back(text(bulk));
-        append_front(bytes, {kind, ++id, std::move(content)});
+        rpc::append_front(bytes, {kind, ++id, std::move(content)});
         bytes += bulk;
         REQUIRE(::send(fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
     }
     rpc::Frame hear() {
         std::optional<rpc::Frame> heard;
         REQUIRE(service.until([&] {
+            if (heard) return true;
             rpc::FrameReader::Rooms storage;
             msghdr message{};
             const auto rooms = reader.rooms(storage);
@@ -226,5 +227,6 @@ TEST_CASE("connections are bounded", "[remote]") {
     auto store = service.store();
     CHECK(code_of(service.connect(service.options())) == Code::disconnected);
     store.reset();
-    CHECK(service.until([&] { return service.connect(service.options()).has_value(); }));
+    CHECK(service.until([&] { return service.metrics.render().contains("larder_files_connections 0"); }));
+    CHECK(service.connect(service.options()).has_value());
 }
