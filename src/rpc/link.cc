@@ -1,4 +1,3 @@
-#include "src/base/log.h"
 #include "src/io/unix_socket.h"
 #include "src/rpc/errors.h"
 #include "src/rpc/link_impl.h"
