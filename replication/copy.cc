@@ -1,5 +1,5 @@
 // Copies by reference: the same blocks under a new owner.
-#include "replication/local_engine.h"
+#include "replication/piece_reader.h"
 #include "src/base/hash.h"
 
 namespace larder::engine {
@@ -22,18 +22,6 @@ Result<void> judge_source(const CopySource& source, const model::Object& object)
         return refuse();
     }
     return {};
-}
-
-// The parts of the extents that lie in [offset, offset + length) of their piece, counted from `base` on.
-void cut(const std::vector<model::Extent>& extents, std::uint64_t offset, std::uint64_t length, std::uint64_t base,
-         std::vector<model::Extent>& out) {
-    for (const auto& extent : extents) {
-        const auto from = std::max(extent.offset, offset);
-        const auto until = std::min(extent.offset + extent.length, offset + length);
-        if (from >= until) continue;
-        out.push_back({base + from - offset, static_cast<std::uint32_t>(until - from),
-                       extent.block_offset + static_cast<std::uint32_t>(from - extent.offset), extent.block});
-    }
 }
 
 }  // namespace
@@ -69,14 +57,10 @@ Task<Result<void>> LocalEngine::share_content(const Found& found, std::uint64_t 
         CO_TRY(const auto name, co_await blocks_->put(std::move(bytes), piece.owner, std::nullopt, false));
         piece.extents.push_back({0, static_cast<std::uint32_t>(length), 0, name});
     }
-    for (const auto& source : found.object.pieces) {
-        const auto from = std::max(source.offset, offset);
-        const auto until = std::min(source.offset + source.size, offset + length);
-        if (from >= until) continue;
-        CO_TRY(const auto extents, co_await extents_of(source));
-        cut(extents, from - source.offset, until - from, from - offset, piece.extents);
-    }
     if (!found.object.is_inline) {
+        PieceReader source(*this, found.object.pieces, found.object.size);
+        CO_TRY(const auto extents, co_await source.extents(offset, length));
+        cut(extents, offset, offset + length, 0 - offset, piece.extents);
         std::vector<base::Hash256> names;
         for (const auto& extent : piece.extents) names.push_back(extent.block);
         CO_TRY_VOID(co_await blocks_->add_references(std::move(names), piece.owner));
@@ -98,6 +82,10 @@ Task<Result<ObjectInfo>> LocalEngine::copy_object(CopySource source, BucketId bu
     object.pieces = copied.content.pieces;
     object.parts.clear();
     object.upload = {};
+    // A file of its own. Its attributes go with its metadata.
+    object.inode = 0;
+    object.names.clear();
+    if (options.properties) object.attributes = {};
     auto tags = options.tags.value_or(object.properties.tags);
     if (options.properties) object.properties = *options.properties;
     auto& headers = object.properties.headers;

@@ -131,9 +131,9 @@ Task<Result<void>> LocalEngine::open() {
     object_rows_ = coordinator(model::kObjects);
     upload_rows_ = coordinator(model::kUploads);
     part_rows_ = coordinator(model::kParts);
-    attribute_rows_ = coordinator(model::kAttributes);
     intent_rows_ = coordinator(model::kIntents);
     page_rows_ = coordinator(model::kPages);
+    move_rows_ = coordinator(model::kMoves);
     block::StoreOptions blocks;
     blocks.folders = options_.data_folders;
     CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));
@@ -147,6 +147,7 @@ Task<Result<void>> LocalEngine::open() {
 
 void LocalEngine::start_background() {
     tasks_.spawn(keep_clock_floor());
+    tasks_.spawn(finish_moves());
     tasks_.spawn(collect_garbage());
     tasks_.spawn(collect_tombstones());
 }
@@ -190,7 +191,7 @@ Task<Result<void>> LocalEngine::load_control_rows() {
     CO_TRY(const auto lost_buckets, co_await collect_rows(
                                         "buckets",
                                         [&](table::RangeEntry& entry) {
-                                            auto row = model::decode_bucket(entry.row.value->row);
+                                            auto row = model::decode_bucket(entry.row);
                                             if (row) show(std::move(*row));
                                             if (!row) note(row.error());
                                         },
@@ -198,7 +199,7 @@ Task<Result<void>> LocalEngine::load_control_rows() {
     CO_TRY(const auto lost_keys, co_await collect_rows(
                                      "keys",
                                      [&](table::RangeEntry& entry) {
-                                         auto key = model::decode_access_key(entry.row.value->row);
+                                         auto key = model::decode_access_key(entry.row);
                                          if (key) keys_[key->id] = std::make_shared<const AccessKey>(*key);
                                          if (!key) note(key.error());
                                      },
@@ -228,20 +229,30 @@ Result<void> LocalEngine::after_object_change(db::Writer& rows, const table::Row
     const auto bucket = change.key.partition_key.substr(0, BucketId::kSize);
     TRY(const auto stored, rows.get(kUsageTree, bucket));
     auto usage = decode_usage(stored);
+    // The content of a file with several names is counted once, by its names.
+    const bool counted = !change.key.sort_key.starts_with('\0');
     std::vector<model::Owner> kept;
+    std::optional<model::LinkId> kept_link;
     if (change.after.has_value()) {
         TRY(const auto object, model::decode_object(change.after.row));
-        usage.objects += 1;
+        usage.objects += counted ? 1 : 0;
         usage.bytes += static_cast<std::int64_t>(object.size);
         kept = object.owners();
+        kept_link = object.link;
     }
     if (change.before && change.before->has_value()) {
         TRY(const auto object, model::decode_object(change.before->row));
-        usage.objects -= 1;
+        usage.objects -= counted ? 1 : 0;
         usage.bytes -= static_cast<std::int64_t>(object.size);
         codec::Writer garbage;
-        for (const auto& piece : object.pieces) {
-            if (std::find(kept.begin(), kept.end(), piece.owner) == kept.end()) garbage.raw(piece.owner.view());
+        for (const auto& owner : object.owners()) {
+            if (!std::binary_search(kept.begin(), kept.end(), owner)) garbage.raw(owner.view());
+        }
+        // Whoever removed the name may have told the content's row already; that it is told is seen to behind.
+        if (object.link && kept_link != object.link) {
+            codec::Writer lost;
+            lost.bytes(change.key.partition_key).bytes(change.key.sort_key).raw(object.link->view());
+            TRY_VOID(rows.put(kLostNamesTree, change.after.acc.encode() + change.key.sort_key, lost.view()));
         }
         if (garbage.size() > 0) {
             TRY_VOID(rows.put(kGarbageTree, change.after.acc.encode() + change.key.sort_key, garbage.view()));

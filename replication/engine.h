@@ -10,6 +10,7 @@
 // to all calls: quorum_not_reached, timeout, no_space, io_failure, corrupted, shutting_down; unknown_outcome of writes.
 #pragma once
 
+#include "replication/listing.h"
 #include "src/base/bytes.h"
 #include "src/base/error.h"
 #include "src/base/id.h"
@@ -172,14 +173,6 @@ struct DeleteRequest {
     Condition condition;
 };
 
-struct ListQuery {
-    std::string prefix;
-    std::string delimiter;    // empty: none
-    std::string start_after;  // exclusive; keys and prefixes greater than it. With start_at_prefix it may be a prefix.
-    int limit = 1000;         // entries and prefixes together
-    bool with_properties = false;  // fill ObjectInfo::properties, checksums and parts; costs more
-};
-
 struct ListPage {
     std::vector<ObjectInfo> objects;
     std::vector<std::string> prefixes;  // common prefixes, delimiter included
@@ -255,15 +248,20 @@ struct PartsPage {
     bool truncated = false;
 };
 
-// ---- POSIX attributes ---------------------------------------------------------------------------------------------
-// Registers beside the content: writing them makes no new version (docs/ARCHITECTURE.md). Absent: never set.
-struct PosixAttributes {
-    std::optional<std::uint32_t> mode;
+// ---- Files -----------------------------------------------------------------------------------------------------
+// Values as of stat(2). Absent: never set, by the mount or by a convention of user metadata (docs/SEMANTICS.md,
+// "Attributes"); the mount then shows its own defaults.
+struct FileAttributes {
+    std::optional<std::uint32_t> mode;  // st_mode with the type's bits; a type other than regular, directory or
+                                        // symbolic link makes the zero-byte object a special file
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> gid;
-    std::optional<std::int64_t> mtime_ns;
+    std::optional<std::uint64_t> device;   // st_rdev
+    std::optional<std::int64_t> mtime_ns;  // since 1970-01-01 UTC; may be negative
     std::optional<std::int64_t> atime_ns;
+    std::optional<std::int64_t> ctime_ns;
     std::map<std::string, std::string> xattrs;
+    bool operator==(const FileAttributes&) const = default;
 };
 
 // ---- Changes ------------------------------------------------------------------------------------------------------
@@ -348,13 +346,11 @@ class Engine {
     virtual Task<std::vector<Result<DeleteOutcome>>> delete_objects(BucketId bucket,
                                                                     std::vector<DeleteRequest> requests) = 0;
     virtual Task<Result<ListPage>> list_objects(BucketId bucket, ListQuery query) = 0;
+    // The same without properties, for pages of thousands: nothing is copied out of the rows.
+    virtual Task<Result<SummaryPage>> list_summaries(BucketId bucket, ListQuery query) = 0;
     // No content is moved.
     virtual Task<Result<ObjectInfo>> copy_object(CopySource source, BucketId bucket, std::string key,
                                                  CopyOptions options) = 0;
-    // Atomic: never a moment with neither name or with both. not_found/object; replaces the target unless the condition
-    // forbids it.
-    virtual Task<Result<ObjectInfo>> rename_object(BucketId bucket, std::string from, std::string to,
-                                                   Condition condition) = 0;
     // Changes properties (not the content, its time or version) atomically; `edit` may run more than once and may
     // refuse. not_found/object.
     virtual Task<Result<void>> update_properties(BucketId bucket, std::string key,
@@ -378,9 +374,8 @@ class Engine {
                                                      std::vector<CompletedPart> parts, CompleteOptions options) = 0;
     virtual Task<Result<void>> abort_upload(BucketId bucket, std::string key, UploadId upload) = 0;
 
-    virtual Task<Result<PosixAttributes>> posix_attributes(BucketId bucket, std::string key) = 0;
-    // Merges: only what is set in `changes` is written.
-    virtual Task<Result<void>> set_posix_attributes(BucketId bucket, std::string key, PosixAttributes changes) = 0;
+    // The bucket as files, for mounts (files.h). not_found/bucket.
+    virtual Result<std::unique_ptr<FileStore>> files(BucketId bucket) = 0;
 
     // Events of the bucket under `prefix` after `since` (empty: from now on). Waits until there is one or `deadline`.
     virtual Task<Result<ChangePage>> watch(BucketId bucket, std::string prefix, std::string since,

@@ -19,29 +19,16 @@
 
 namespace larder::engine {
 
-// Values as of stat(2). Absent: never set, by the mount or by a convention of user metadata (docs/SEMANTICS.md,
-// "Attributes"); the mount then shows its own defaults.
-struct FileAttributes {
-    std::optional<std::uint32_t> mode;  // st_mode with the type's bits; a type other than regular, directory or
-                                        // symbolic link makes the zero-byte object a special file
-    std::optional<std::uint32_t> uid;
-    std::optional<std::uint32_t> gid;
-    std::optional<std::uint64_t> device;   // st_rdev
-    std::optional<std::int64_t> mtime_ns;  // since 1970-01-01 UTC; may be negative
-    std::optional<std::int64_t> atime_ns;
-    std::optional<std::int64_t> ctime_ns;
-    std::map<std::string, std::string> xattrs;
-    bool operator==(const FileAttributes&) const = default;
-};
-
 // What stands at one key.
 struct FileEntry {
     std::string key;  // of the object; "path/" for directories
     // A directory that only its content implies: there is no object, and nothing below but `key` and `inode` is set.
     bool implied = false;
     base::Tag version;  // of the content: changes whenever it does, never when attributes do
+    base::Tag state;    // of content and attributes: changes with either; ChangeEvent::version tells it
     base::WallTime modified;
     std::uint64_t size = 0;
+    std::string etag;  // as S3 shows it, without quotes
     // Identity that outlives renames and changes of the content; never zero. Hard links share it.
     std::uint64_t inode = 0;
     std::uint32_t links = 1;  // names of the file
@@ -135,7 +122,8 @@ class FileStore {
     virtual Task<Result<FileEntry>> link(std::string from, std::string to, std::int64_t ctime_ns) = 0;
     virtual Task<Result<std::unique_ptr<FileHandle>>> open(std::string key) = 0;
     virtual Task<Result<FileUsage>> usage() = 0;
-    // As Engine::watch, for this bucket. Changes of attributes are events too.
+    // As Engine::watch, for this bucket. Changes of attributes are events too; a change of a file with several names is
+    // one event for each.
     virtual Task<Result<ChangePage>> watch(std::string since, base::Instant deadline) = 0;
 };
 

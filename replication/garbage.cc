@@ -1,5 +1,5 @@
 // What goes on behind: content that no row names any more, writes that a crash left half done, tombstones, audits.
-#include "replication/local_engine.h"
+#include "replication/piece_reader.h"
 #include "src/base/log.h"
 
 namespace larder::engine {
@@ -27,7 +27,8 @@ Task<Result<void>> LocalEngine::drop_owner(model::Owner owner) {
     std::vector<table::RowKey> pages;
     CO_TRY_VOID(co_await collect_rows(
         std::string(owner.view()),
-        [&](table::RangeEntry& entry) { pages.push_back({std::string(owner.view()), entry.sort_key}); }, *page_rows_));
+        [&](table::RangeEntry& entry) { pages.push_back({std::string(owner.view()), std::string(entry.sort_key)}); },
+        *page_rows_));
     for (const auto& page : pages) {
         CO_TRY_VOID(co_await page_rows_->write(page, std::nullopt));
         tombstones_.emplace_back(model::kPages, page);
@@ -53,7 +54,8 @@ Task<void> LocalEngine::collect_garbage() {
     for (;;) {
         // Made before looking, so that what becomes garbage meanwhile wakes the next round.
         garbage_wake_.emplace(env_.executor);
-        const auto more = co_await collect_some();
+        auto more = co_await collect_some();
+        if (const auto names = co_await settle_lost_names(); more && !(names && !*names)) more = names;
         if (!more) {
             base::log::warning("collecting garbage failed; it is tried again", {{"reason", more.error().message}});
             co_await env_.clock.sleep_for(kRetryPause);
@@ -110,7 +112,7 @@ Task<Result<void>> LocalEngine::finish_intents() {
         model::intents_of(tags_->node()),
         [&](table::RangeEntry& entry) {
             const auto owner = model::Owner::from(entry.sort_key);
-            const auto intent = model::decode_intent(entry.row.value->row);
+            const auto intent = model::decode_intent(entry.row);
             if (owner && intent && intent->boot != boot_) dead.emplace_back(*owner, *intent);
         },
         *intent_rows_));
@@ -152,9 +154,10 @@ Task<Result<void>> LocalEngine::finish_intent(model::Owner owner, model::Intent 
 
 // Gives the blocks of an object back their references.
 Task<Result<void>> LocalEngine::refer_again(model::Object object, std::set<model::Owner>& unknown) {
+    PieceReader content(*this, object.pieces, object.size);
     for (const auto& piece : object.pieces) {
         unknown.erase(piece.owner);
-        CO_TRY(const auto extents, co_await extents_of(piece));
+        CO_TRY(const auto extents, co_await content.extents(piece.offset, piece.size));
         // A block that is lost is reported when it is read; the others go on.
         for (const auto& extent : extents) (void)co_await blocks_->add_references({extent.block}, piece.owner);
     }
@@ -180,7 +183,7 @@ Task<Result<void>> LocalEngine::take_back_lost_blocks() {
         CO_TRY_VOID(co_await collect_rows(
             std::string(id.view()),
             [&](table::RangeEntry& entry) {
-                if (auto upload = model::decode_upload(entry.row.value->row)) uploads.push_back(upload->info.id);
+                if (auto upload = model::decode_upload(entry.row)) uploads.push_back(upload->info.id);
             },
             *upload_rows_));
         for (const auto& upload : uploads) {
@@ -206,8 +209,8 @@ Task<Result<void>> LocalEngine::each_object(ObjectVisit visit) {
                 for (auto& entry : page.entries) {
                     Result<model::Object> object =
                         fail(Code::corrupted, Subject::row, "its row is damaged on the disk");
-                    if (!entry.damaged) object = model::decode_object(entry.row.value->row);
-                    CO_TRY_VOID(co_await visit(id, entry.sort_key, std::move(object)));
+                    if (!entry.damaged) object = model::decode_object(entry.row);
+                    CO_TRY_VOID(co_await visit(id, std::string(entry.sort_key), std::move(object)));
                 }
                 if (!page.truncated) break;
                 query.start_after = page.entries.back().sort_key;
@@ -225,8 +228,9 @@ Task<Result<void>> LocalEngine::check_object(BucketId bucket, std::string key, R
         damage.push_back(name + ":" + key + ": " + object.error().message);
         co_return Result<void>();
     }
+    PieceReader content(*this, object->pieces, object->size);
     for (const auto& piece : object->pieces) {
-        auto extents = co_await extents_of(piece);
+        auto extents = co_await content.extents(piece.offset, piece.size);
         if (!extents) {
             damage.push_back(name + ":" + key + ": " + extents.error().message);
             continue;
@@ -234,7 +238,7 @@ Task<Result<void>> LocalEngine::check_object(BucketId bucket, std::string key, R
         for (const auto& extent : *extents) {
             const auto data = co_await blocks_->get(extent.block, extent.block_offset, extent.length);
             if (data) continue;
-            damage.push_back(name + ":" + key + " at byte " + std::to_string(piece.offset + extent.offset) + ": " +
+            damage.push_back(name + ":" + key + " at byte " + std::to_string(extent.offset) + ": " +
                              data.error().message);
         }
     }
@@ -251,8 +255,6 @@ Task<void> LocalEngine::collect_tombstones() {
                 return *upload_rows_;
             case model::kPages:
                 return *page_rows_;
-            case model::kAttributes:
-                return *attribute_rows_;
             case model::kIntents:
                 return *intent_rows_;
             default:

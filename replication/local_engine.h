@@ -3,7 +3,7 @@
 #pragma once
 
 #include "replication/block/block_store.h"
-#include "replication/engine.h"
+#include "replication/files.h"
 #include "replication/model/bucket.h"
 #include "replication/model/rows.h"
 #include "replication/model/upload.h"
@@ -19,9 +19,6 @@ namespace larder::engine {
 using base::Code;
 using base::fail;
 using base::Subject;
-
-// What a large write has stored so far; shared by its writer and by the blocks still on their way.
-struct WriteState;
 
 class LocalEngine final : public Engine {
  public:
@@ -52,10 +49,9 @@ class LocalEngine final : public Engine {
     Task<std::vector<Result<DeleteOutcome>>> delete_objects(BucketId bucket,
                                                             std::vector<DeleteRequest> requests) override;
     Task<Result<ListPage>> list_objects(BucketId bucket, ListQuery query) override;
+    Task<Result<SummaryPage>> list_summaries(BucketId bucket, ListQuery query) override;
     Task<Result<ObjectInfo>> copy_object(CopySource source, BucketId bucket, std::string key,
                                          CopyOptions options) override;
-    Task<Result<ObjectInfo>> rename_object(BucketId bucket, std::string from, std::string to,
-                                           Condition condition) override;
     Task<Result<void>> update_properties(BucketId bucket, std::string key,
                                          std::function<Result<void>(ObjectProperties&)> edit) override;
 
@@ -73,8 +69,7 @@ class LocalEngine final : public Engine {
                                              std::vector<CompletedPart> parts, CompleteOptions options) override;
     Task<Result<void>> abort_upload(BucketId bucket, std::string key, UploadId upload) override;
 
-    Task<Result<PosixAttributes>> posix_attributes(BucketId bucket, std::string key) override;
-    Task<Result<void>> set_posix_attributes(BucketId bucket, std::string key, PosixAttributes changes) override;
+    Result<std::unique_ptr<FileStore>> files(BucketId bucket) override;
     Task<Result<ChangePage>> watch(BucketId bucket, std::string prefix, std::string since,
                                    base::Instant deadline) override;
     Task<Result<EngineStatus>> status() override;
@@ -103,10 +98,39 @@ class LocalEngine final : public Engine {
     block::BlockStore& blocks() { return *blocks_; }
     io::Env& env() { return env_; }
     io::TaskGroup& tasks() { return tasks_; }
-    // The piece's extents, from the row or from its pages.
-    Task<Result<std::vector<model::Extent>>> extents_of(model::Piece piece);
+    // A page of an owner's extents; never an empty one.
+    Task<Result<std::vector<model::Extent>>> page_of(model::Owner owner, std::uint32_t number);
     // Cuts long extent lists into pages and writes them.
     Task<Result<model::Piece>> page_out(model::Piece piece);
+
+    // ---- for files (file_handle.cc) ----
+
+    // What stands at a key, with its body or a lease on its blocks: it can be read although it is replaced meanwhile.
+    struct Found {
+        model::Object object;
+        std::string body;
+        std::unique_ptr<block::Lease> lease;  // on its blocks; only of find_content
+        Tag state;                            // of the row that holds it
+        std::string row;                      // its sort key: the object's, or one that several names share
+    };
+    Task<Result<Found>> find_content(BucketId bucket, std::string key);
+    // New content of an object that is there, which keeps its properties, attributes and identity.
+    struct NewContent {
+        std::optional<Tag> base;  // conflict/object unless this is the version there; none: whatever is there
+        std::uint64_t size = 0;
+        std::string etag;
+        bool is_inline = false;
+        std::string body;
+        std::vector<model::Piece> pieces;
+        FileAttributes changes;
+    };
+    struct ContentRow {
+        model::Object object;
+        Tag state;  // of the row
+    };
+    Task<Result<ContentRow>> replace_content(BucketId bucket, std::string key, NewContent content);
+    // Without new content.
+    Task<Result<ContentRow>> merge_attributes(BucketId bucket, std::string key, FileAttributes changes);
 
  private:
     struct BucketState {
@@ -123,6 +147,8 @@ class LocalEngine final : public Engine {
         std::shared_ptr<BucketState> bucket;
     };
 
+    friend class LocalFileStore;
+
     // engine.cc
     Result<void> read_identity();
     Result<void> write_identity();
@@ -135,6 +161,7 @@ class LocalEngine final : public Engine {
     Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change);
     void object_changed(const table::RowKey& key, const table::StoredRow& after);
     // Returns how many rows could not be read.
+    Task<Result<table::RangePage>> list_rows(BucketId bucket, ListQuery query);
     Task<Result<std::size_t>> collect_rows(std::string partition_key, std::function<void(table::RangeEntry&)> visit,
                                            table::Coordinator& rows);
 
@@ -156,16 +183,13 @@ class LocalEngine final : public Engine {
     // object_rows.cc
     table::RowKey object_row(const BucketState& bucket, std::string_view key) const;
     Result<std::shared_ptr<BucketState>> bucket_for_read(const BucketId& id) const;
-    Task<Result<void>> forget_attributes(table::RowKey place);
-    Task<Result<void>> move_attributes(table::RowKey from, table::RowKey to);
-    struct Found {
-        model::Object object;
-        std::string body;
-        std::unique_ptr<block::Lease> lease;  // on its blocks; only of find_content
-    };
+    // The content of a row that is one name of a file with several.
+    table::RowKey link_row(const BucketState& bucket, std::string_view name, const model::LinkId& link) const;
+    Task<Result<table::RowKey>> content_row(std::shared_ptr<BucketState> bucket, std::string key);
+    using ContentEdit = std::function<Result<void>(model::Object& object, Tag version, std::string& body)>;
+    Task<Result<ContentRow>> edit_content_row(std::shared_ptr<BucketState> bucket, std::string key, ContentEdit edit);
+    Task<Result<model::Object>> follow_link(BucketId bucket, std::string key, model::LinkId link);
     Task<Result<Found>> find_object(BucketId bucket, std::string key, bool with_body);
-    // With the body or, of an object in blocks, a lease: its content can be read although it is replaced meanwhile.
-    Task<Result<Found>> find_content(BucketId bucket, std::string key);
     Task<Result<ObjectInfo>> write_object(std::shared_ptr<BucketState> bucket, std::string key, model::Object object,
                                           std::string body, Condition condition);
 
@@ -201,6 +225,10 @@ class LocalEngine final : public Engine {
     // garbage.cc
     Task<void> collect_garbage();
     Task<Result<bool>> collect_some();
+    // file_names.cc
+    Task<Result<bool>> settle_lost_names();
+    Task<Result<void>> settle_lost_name(std::string lost);
+    Task<void> finish_moves();
     Task<Result<void>> drop_owner(model::Owner owner);
     Task<Result<void>> finish_intents();
     Task<Result<void>> finish_intent(model::Owner owner, model::Intent intent);
@@ -231,7 +259,7 @@ class LocalEngine final : public Engine {
     std::unique_ptr<table::Replica> replica_;
     // One coordinator a table.
     std::unique_ptr<table::Coordinator> bucket_rows_, name_rows_, key_rows_, object_rows_, upload_rows_, part_rows_,
-        attribute_rows_, intent_rows_, page_rows_;
+        intent_rows_, page_rows_, move_rows_;
 
     std::map<BucketId, std::shared_ptr<BucketState>> buckets_;
     std::map<std::string, BucketId, std::less<>> names_;
@@ -253,11 +281,14 @@ class LocalEngine final : public Engine {
 };
 
 // Trees of db used by the engine itself.
-constexpr db::TreeId kGarbageTree = 48;  // tag of the change → owners no longer referenced
-constexpr db::TreeId kClockTree = 50;    // "floor" → hybrid time
-constexpr db::TreeId kUsageTree = 49;    // bucket id → objects, bytes (this shard's part)
+constexpr db::TreeId kLostNamesTree = 51;  // tag of the change, key → names that files with several have lost
+constexpr db::TreeId kGarbageTree = 48;    // tag of the change → owners no longer referenced
+constexpr db::TreeId kClockTree = 50;      // "floor" → hybrid time
+constexpr db::TreeId kUsageTree = 49;      // bucket id → objects, bytes (this shard's part)
 
 Result<void> check_part_number(int number);
+// What a mount is told of the file.
+FileEntry file_entry(std::string key, const model::Object& object, Tag state);
 // Judges the condition on the current state.
 Result<void> judge(const Condition& condition, const model::Object* current, const std::string& key);
 

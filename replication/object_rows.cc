@@ -1,5 +1,6 @@
-// Objects as rows: finding, writing under a condition, deleting, listing, tags, attributes.
+// Objects as rows: finding, writing under a condition, deleting, listing, tags.
 #include "replication/local_engine.h"
+#include "replication/model/posix.h"
 #include "src/base/crc.h"
 
 namespace larder::engine {
@@ -48,9 +49,29 @@ Task<Result<LocalEngine::Found>> LocalEngine::find_object(BucketId bucket, std::
     CO_TRY(auto row, co_await object_rows_->read(object_row(*state, key), with_body));
     if (!row.exists()) co_return no_object(key);
     Found found;
+    found.row = key;
     CO_TRY(found.object, model::decode_object(row.value->row));
+    if (found.object.link) {
+        auto place = link_row(*state, key, *found.object.link);
+        found.row = place.sort_key;
+        CO_TRY(row, co_await object_rows_->read(std::move(place), with_body));
+        if (!row.exists()) co_return no_object(key);
+        CO_TRY(found.object, model::decode_object(row.value->row));
+    }
+    found.state = row.version;
     found.body = std::move(row.value->body);
     co_return found;
+}
+
+table::RowKey LocalEngine::link_row(const BucketState& bucket, std::string_view name, const model::LinkId& link) const {
+    return {object_row(bucket, name).partition_key, model::link_key(link)};
+}
+
+Task<Result<model::Object>> LocalEngine::follow_link(BucketId bucket, std::string key, model::LinkId link) {
+    CO_TRY(const auto state, bucket_for_read(bucket));
+    CO_TRY(const auto row, co_await object_rows_->read(link_row(*state, key, link), false));
+    if (!row.exists()) co_return no_object(key);
+    co_return model::decode_object(row.value->row);
 }
 
 Task<Result<LocalEngine::Found>> LocalEngine::find_content(BucketId bucket, std::string key) {
@@ -60,13 +81,13 @@ Task<Result<LocalEngine::Found>> LocalEngine::find_content(BucketId bucket, std:
         found.lease = blocks_->lease(found.object.owners());
         // Before it was leased the object may have been replaced, and its blocks given back.
         CO_TRY(const auto now, co_await find_object(bucket, key, false));
-        if (now.object.version == found.object.version) co_return found;
+        if (now.object.version == found.object.version && now.row == found.row) co_return found;
     }
 }
 
 Task<Result<ObjectInfo>> LocalEngine::head_object(BucketId bucket, std::string key) {
     CO_TRY(auto found, co_await find_object(bucket, key, false));
-    co_return model::info_of(std::move(key), std::move(found.object));
+    co_return model::shown_info_of(std::move(key), std::move(found.object));
 }
 
 // The one way by which an object row comes to be: plain when there is no condition, else judged and written at once.
@@ -108,9 +129,8 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
         if (!row && row.error().code != Code::corrupted) co_return fail(row.error());
         outcome.existed = !row || row->exists();
         if (!outcome.existed) co_return outcome;
-        const auto object = row ? model::decode_summary(row->value->row) : Result<model::Object>(fail(row.error()));
+        const auto object = row ? model::decode_summary(row->value->row) : Result<model::Summary>(fail(row.error()));
         if (object) outcome.version = object->version;
-        CO_TRY_VOID(co_await forget_attributes(place));
         CO_TRY_VOID(co_await object_rows_->write(place, std::nullopt));
         co_return outcome;
     }
@@ -126,24 +146,7 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
         return table::Decision{};
     };
     CO_TRY_VOID(co_await object_rows_->update(place, decide));
-    CO_TRY_VOID(co_await forget_attributes(place));
     co_return outcome;
-}
-
-// An object made later under the same key starts without them.
-Task<Result<void>> LocalEngine::forget_attributes(table::RowKey place) {
-    CO_TRY(const auto row, co_await attribute_rows_->read(place, false));
-    if (!row.exists()) co_return Result<void>();
-    CO_TRY_VOID(co_await attribute_rows_->write(place, std::nullopt));
-    tombstones_.emplace_back(model::kAttributes, place);
-    co_return Result<void>();
-}
-
-Task<Result<void>> LocalEngine::move_attributes(table::RowKey from, table::RowKey to) {
-    CO_TRY(const auto row, co_await attribute_rows_->read(from, false));
-    if (!row.exists()) co_return co_await forget_attributes(std::move(to));
-    CO_TRY_VOID(co_await attribute_rows_->write(std::move(to), row.value));
-    co_return co_await forget_attributes(std::move(from));
 }
 
 Task<std::vector<Result<DeleteOutcome>>> LocalEngine::delete_objects(BucketId bucket,
@@ -162,69 +165,6 @@ Task<std::vector<Result<DeleteOutcome>>> LocalEngine::delete_objects(BucketId bu
     co_return outcomes;
 }
 
-namespace {
-
-// Common prefixes count as entries: one that is not greater than the place to start after is over, with all it folds.
-void start_after(table::RangeQuery& range, const ListQuery& query) {
-    range.start_after = query.start_after;
-    if (query.delimiter.empty() || !query.start_after.starts_with(query.prefix)) return;
-    const auto at = query.start_after.find(query.delimiter, query.prefix.size());
-    if (at == std::string::npos) return;
-    range.start_at = table::after_prefix(query.start_after.substr(0, at + query.delimiter.size()));
-    // Nothing is greater than a prefix of bytes 0xff only.
-    if (range.start_at.empty()) range.limit = 0;
-}
-
-}  // namespace
-
-Task<Result<ListPage>> LocalEngine::list_objects(BucketId bucket, ListQuery query) {
-    CO_TRY(const auto state, bucket_for_read(bucket));
-    table::RangeQuery range;
-    range.prefix = query.prefix;
-    range.delimiter = query.delimiter;
-    range.limit = static_cast<std::size_t>(std::max(query.limit, 0));
-    start_after(range, query);
-    if (!query.with_properties) range.row_bytes = model::kSummaryBytes;
-    std::vector<table::RangeEntry> entries;
-    ListPage page;
-    for (std::uint16_t shard = 0; shard < state->row.index_shards; ++shard) {
-        range.partition_key = model::index_shard(bucket, shard);
-        CO_TRY(auto part, co_await object_rows_->range(range));
-        page.truncated = page.truncated || part.truncated;
-        if (shard == 0) {
-            entries = std::move(part.entries);
-            continue;
-        }
-        // Several shards: merged in order; a prefix that stands in more than one is one entry.
-        for (auto& entry : part.entries) entries.push_back(std::move(entry));
-        const auto less = [](const auto& a, const auto& b) { return a.sort_key < b.sort_key; };
-        const auto same = [](const auto& a, const auto& b) { return a.sort_key == b.sort_key; };
-        std::sort(entries.begin(), entries.end(), less);
-        entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
-        if (entries.size() > range.limit) {
-            entries.resize(range.limit);
-            page.truncated = true;
-        }
-    }
-    page.objects.reserve(entries.size());
-    for (auto& entry : entries) {
-        if (entry.is_prefix) {
-            page.prefixes.push_back(entry.sort_key);
-            continue;
-        }
-        if (entry.damaged) {
-            // Left out it would look deleted; so it is listed with what is known, and reading it tells the rest.
-            page.objects.emplace_back().key = entry.sort_key;
-            continue;
-        }
-        CO_TRY(auto object, query.with_properties ? model::decode_object(entry.row.value->row)
-                                                  : model::decode_summary(entry.row.value->row));
-        page.objects.push_back(model::info_of(entry.sort_key, std::move(object)));
-    }
-    if (!entries.empty()) page.next = entries.back().sort_key;
-    co_return page;
-}
-
 Task<Result<void>> LocalEngine::update_properties(BucketId bucket, std::string key,
                                                   std::function<Result<void>(ObjectProperties&)> edit) {
     CO_TRY(const auto state, bucket_for_write(bucket));
@@ -236,74 +176,6 @@ Task<Result<void>> LocalEngine::update_properties(BucketId bucket, std::string k
         return table::Decision{table::Value{model::encode_object(object), current.value->body}};
     };
     CO_TRY_VOID(co_await object_rows_->update(object_row(*state, key), decide));
-    co_return Result<void>();
-}
-
-Task<Result<ObjectInfo>> LocalEngine::rename_object(BucketId bucket, std::string from, std::string to,
-                                                    Condition condition) {
-    CO_TRY(const auto state, bucket_for_object(bucket, to));
-    const auto source = object_row(*state, from);
-    const auto target = object_row(*state, to);
-    if (source.partition_key != target.partition_key) {
-        co_return fail(Code::unsupported, Subject::object, "a rename between index shards is not supported");
-    }
-    if (from == to) co_return co_await head_object(bucket, from);
-    // The content gets an owner of its own first: an owner is named by one row for ever, so that what a half-finished
-    // write of the old name leaves behind can be cleaned up without looking for where it went.
-    CO_TRY(auto found, co_await find_content(bucket, from));
-    const auto seen = found.object.version;
-    const auto size = found.object.size;
-    CO_TRY(auto copied, co_await copy_content(std::move(found), 0, size, Target{bucket, to, std::nullopt, 0}));
-    const Writing writing(state);
-    ObjectInfo info;
-    const auto decide = [&](const table::Row& first, const table::Row& second,
-                            Tag version) -> Result<table::PairDecision> {
-        if (!first.exists()) return no_object(from);
-        TRY(auto object, model::decode_object(first.value->row));
-        if (object.version != seen) return fail(Code::conflict, Subject::object, "the object changed meanwhile");
-        std::optional<model::Object> replaced;
-        if (second.exists()) {
-            TRY(replaced, model::decode_object(second.value->row));
-        }
-        TRY_VOID(judge(condition, replaced ? &*replaced : nullptr, to));
-        object.version = version;
-        object.is_inline = copied.content.is_inline;
-        object.pieces = copied.content.pieces;
-        info = model::info_of(to, object);
-        return table::PairDecision{std::nullopt, table::Value{model::encode_object(object), first.value->body}};
-    };
-    const auto done =
-        co_await object_rows_->update_pair(source.partition_key, source.sort_key, target.sort_key, decide);
-    Result<ObjectInfo> renamed = info;
-    if (!done) renamed = fail(done.error());
-    if (copied.owner) settle_write(*copied.owner, Target{bucket, to, std::nullopt, 0}, renamed);
-    if (renamed) CO_TRY_VOID(co_await move_attributes(source, target));
-    co_return renamed;
-}
-
-Task<Result<PosixAttributes>> LocalEngine::posix_attributes(BucketId bucket, std::string key) {
-    CO_TRY(const auto state, bucket_for_read(bucket));
-    CO_TRY(const auto row, co_await attribute_rows_->read(object_row(*state, key), false));
-    if (!row.exists()) co_return PosixAttributes{};
-    co_return model::decode_attributes(row.value->row);
-}
-
-Task<Result<void>> LocalEngine::set_posix_attributes(BucketId bucket, std::string key, PosixAttributes changes) {
-    CO_TRY(const auto state, bucket_for_write(bucket));
-    const auto decide = [&changes](const table::Row& current, Tag) -> Result<table::Decision> {
-        PosixAttributes merged;
-        if (current.exists()) {
-            TRY(merged, model::decode_attributes(current.value->row));
-        }
-        if (changes.mode) merged.mode = changes.mode;
-        if (changes.uid) merged.uid = changes.uid;
-        if (changes.gid) merged.gid = changes.gid;
-        if (changes.mtime_ns) merged.mtime_ns = changes.mtime_ns;
-        if (changes.atime_ns) merged.atime_ns = changes.atime_ns;
-        for (const auto& [name, value] : changes.xattrs) merged.xattrs[name] = value;
-        return table::Decision{table::Value{model::encode_attributes(merged), {}}};
-    };
-    CO_TRY_VOID(co_await attribute_rows_->update(object_row(*state, key), decide));
     co_return Result<void>();
 }
 

@@ -1,46 +1,12 @@
 // Bodies on their way in: small ones wait in memory for their row, larger ones go to blocks as they come.
-#include "replication/local_engine.h"
+#include "replication/write_state.h"
 #include "src/base/limits.h"
-#include "src/base/log.h"
 
 namespace larder::engine {
 
 namespace limits = base::limits;
 
-// Shared by the writer and the blocks it has sent off, which go on when the writer is dropped: only when the last has
-// ended may what they stored be given up.
-struct WriteState {
-    explicit WriteState(LocalEngine& e) : engine(e), window(e.env().executor, limits::kWriteWindowBlocks) {}
-    LocalEngine& engine;
-    model::Owner owner;
-    bool on_disk = false;  // blocks were sent: there is an owner, and an intent
-    io::Semaphore window;
-    std::size_t under_way = 0;
-    std::vector<model::Extent> extents;
-    std::optional<base::Error> error;
-    bool abandoned = false;
-    std::optional<io::Promise<io::Done>> idle;
-
-    void one_ended() {
-        if (--under_way > 0) return;
-        if (idle) idle->set(io::Done{});
-        if (abandoned) engine.end_write(owner, false);
-    }
-};
-
 namespace {
-
-Task<void> store_block(std::shared_ptr<WriteState> state, std::size_t index, base::Buffer data,
-                       std::optional<base::Hash256> sha256, io::Semaphore::Permit permit) {
-    auto stored = co_await state->engine.blocks().put(std::move(data), state->owner, sha256, sha256.has_value());
-    if (stored) {
-        state->extents[index].block = *stored;
-    } else if (!state->error) {
-        state->error = stored.error();
-    }
-    permit.release();
-    state->one_ended();
-}
 
 class BodyWriter final : public ObjectWriter {
  public:
@@ -48,18 +14,16 @@ class BodyWriter final : public ObjectWriter {
         : engine_(engine),
           target_(std::move(target)),
           inline_max_(inline_max),
-          state_(std::make_shared<WriteState>(engine)) {}
+          state_(std::make_shared<WriteState>(engine, target_)) {}
 
     ~BodyWriter() override {
-        if (done_ || !state_->on_disk) return;
-        state_->abandoned = true;
-        if (state_->under_way == 0) engine_.end_write(state_->owner, false);
+        if (!done_) state_->abandon();
     }
 
     std::uint64_t size() const override { return size_; }
 
     Task<Result<void>> write(base::Buffer data, std::optional<base::Hash256> sha256) override {
-        if (state_->error) co_return fail(*state_->error);
+        if (state_->error()) co_return fail(*state_->error());
         if (size_ + data.size() > limits::kObjectBytesMax) {
             co_return fail(Code::too_large, Subject::object, "an object holds at most 5 TiB");
         }
@@ -87,7 +51,7 @@ class BodyWriter final : public ObjectWriter {
     Task<Result<ObjectInfo>> commit(PutResultFacts facts) override {
         model::Object content;
         content.size = size_;
-        content.is_inline = !state_->on_disk && size_ <= inline_max_;
+        content.is_inline = !state_->on_disk() && size_ <= inline_max_;
         if (content.is_inline) {
             done_ = true;
             std::string body(pending_.chars());
@@ -96,20 +60,20 @@ class BodyWriter final : public ObjectWriter {
         if (!pending_.empty()) {
             CO_TRY_VOID(co_await send(std::exchange(pending_, {}), pending_sha256_));
         }
-        if (state_->under_way > 0) {
-            state_->idle.emplace(engine_.env().executor);
-            co_await state_->idle->future();
-        }
-        if (state_->error) co_return fail(*state_->error);
+        co_await state_->idle();
+        if (state_->error()) co_return fail(*state_->error());
         model::Piece piece;
-        piece.owner = state_->on_disk ? state_->owner : engine_.new_owner();
+        piece.owner = state_->on_disk() ? state_->owner() : engine_.new_owner();
         piece.size = size_;
-        piece.extents = std::move(state_->extents);
+        for (const auto& block : state_->blocks()) {
+            const auto offset = piece.extents.empty() ? 0 : piece.extents.back().offset + piece.extents.back().length;
+            piece.extents.push_back({offset, block.length, 0, block.name});
+        }
         CO_TRY(piece, co_await engine_.page_out(std::move(piece)));
         content.pieces.push_back(std::move(piece));
         done_ = true;
         auto committed = co_await engine_.commit_body(target_, std::move(facts), std::move(content), {});
-        if (state_->on_disk) engine_.settle_write(state_->owner, target_, committed);
+        if (state_->on_disk()) engine_.settle_write(state_->owner(), target_, committed);
         co_return committed;
     }
 
@@ -123,28 +87,10 @@ class BodyWriter final : public ObjectWriter {
     }
 
     Task<Result<void>> send(base::Buffer block, std::optional<base::Hash256> sha256) {
-        if (!state_->on_disk) {
-            state_->on_disk = true;
-            state_->owner = engine_.new_owner();
-            engine_.tasks().spawn(note(engine_, state_, target_));
-        }
-        auto permit = co_await state_->window.acquire();
-        if (state_->error) co_return fail(*state_->error);
-        const auto length = static_cast<std::uint32_t>(block.size());
-        state_->extents.push_back({sent_, length, 0, {}});
-        sent_ += length;
-        ++state_->under_way;
-        engine_.tasks().spawn(
-            store_block(state_, state_->extents.size() - 1, std::move(block), sha256, std::move(permit)));
+        auto permit = co_await state_->room(block.size());
+        if (state_->error()) co_return fail(*state_->error());
+        state_->send(std::move(block), sha256, std::move(permit));
         co_return Result<void>();
-    }
-
-    // The intent is written beside the first blocks, not before them; the write is not committed before it is there.
-    static Task<void> note(LocalEngine& engine, std::shared_ptr<WriteState> state, LocalEngine::Target target) {
-        ++state->under_way;
-        const auto noted = co_await engine.note_intent(state->owner, std::move(target));
-        if (!noted && !state->error) state->error = noted.error();
-        state->one_ended();
     }
 
     LocalEngine& engine_;
@@ -154,7 +100,6 @@ class BodyWriter final : public ObjectWriter {
     base::Buffer pending_;
     std::optional<base::Hash256> pending_sha256_;
     std::uint64_t size_ = 0;
-    std::uint64_t sent_ = 0;
     bool done_ = false;
 };
 
@@ -219,16 +164,13 @@ Task<Result<model::Piece>> LocalEngine::page_out(model::Piece piece) {
     co_return piece;
 }
 
-Task<Result<std::vector<model::Extent>>> LocalEngine::extents_of(model::Piece piece) {
-    std::vector<model::Extent> extents = std::move(piece.extents);
-    for (std::uint32_t page = 0; page < piece.pages; ++page) {
-        CO_TRY(const auto row, co_await page_rows_->read(model::page_row(piece.owner, page), false));
-        if (!row.exists()) {
-            co_return fail(Code::corrupted, Subject::object, "a page of the object's manifest is missing");
-        }
-        CO_TRY(const auto part, model::decode_extents(row.value->row));
-        extents.insert(extents.end(), part.begin(), part.end());
+Task<Result<std::vector<model::Extent>>> LocalEngine::page_of(model::Owner owner, std::uint32_t number) {
+    CO_TRY(const auto row, co_await page_rows_->read(model::page_row(owner, number), false));
+    if (!row.exists()) {
+        co_return fail(Code::corrupted, Subject::object, "a page of the object's manifest is missing");
     }
+    CO_TRY(auto extents, model::decode_extents(row.value->row));
+    if (extents.empty()) co_return fail(Code::corrupted, Subject::object, "a page of the object's manifest is empty");
     co_return extents;
 }
 

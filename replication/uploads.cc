@@ -109,13 +109,13 @@ Task<Result<std::vector<LocalEngine::Part>>> LocalEngine::parts_of(UploadId uplo
     CO_TRY_VOID(co_await collect_rows(
         std::string(upload.view()),
         [&](table::RangeEntry& entry) {
-            auto object = model::decode_object(entry.row.value->row);
+            auto object = model::decode_object(entry.row);
             if (!object) {
                 decoded = fail(object.error());
                 return;
             }
             auto info = part_info(entry.sort_key, *object);
-            parts.push_back({entry.sort_key, std::move(info), std::move(*object)});
+            parts.push_back({std::string(entry.sort_key), std::move(info), std::move(*object)});
         },
         *part_rows_));
     if (!decoded) co_return fail(decoded.error());
@@ -165,7 +165,7 @@ Task<Result<UploadsPage>> LocalEngine::list_uploads(BucketId bucket, UploadsQuer
         CO_TRY(auto rows, co_await upload_rows_->range(range));
         for (auto& entry : rows.entries) {
             if (entry.damaged) continue;
-            CO_TRY(auto upload, model::decode_upload(entry.row.value->row));
+            CO_TRY(auto upload, model::decode_upload(entry.row));
             if (upload.state != model::UploadState::open) continue;
             const auto& key = upload.info.key;
             const auto fold =
@@ -368,7 +368,7 @@ Task<Result<void>> LocalEngine::abort_bucket_uploads(BucketId bucket) {
     CO_TRY_VOID(co_await collect_rows(
         std::string(bucket.view()),
         [&](table::RangeEntry& entry) {
-            if (auto upload = model::decode_upload(entry.row.value->row)) uploads.push_back(std::move(*upload));
+            if (auto upload = model::decode_upload(entry.row)) uploads.push_back(std::move(*upload));
         },
         *upload_rows_));
     for (const auto& upload : uploads) {

@@ -14,10 +14,11 @@ constexpr table::TableId kAccessKeys = 3;   // partition key "keys", sort key ac
 constexpr table::TableId kObjects = 4;      // partition key bucket id and index shard, sort key object key
 constexpr table::TableId kUploads = 5;      // partition key bucket id, sort key object key, 0, upload id
 constexpr table::TableId kParts = 6;        // partition key upload id, sort key part number and owner
-constexpr table::TableId kAttributes = 7;   // as objects: POSIX attributes beside the content
-constexpr table::TableId kVersions = 8;     // reserved: versions that are no longer current
-constexpr table::TableId kIntents = 9;      // partition key node, sort key owner: uploads that may be left half done
-constexpr table::TableId kPages = 10;       // partition key owner, sort key page number: long manifests, immutable
+// 7 held attributes of files; they stand in the object's row now.
+constexpr table::TableId kVersions = 8;  // reserved: versions that are no longer current
+constexpr table::TableId kIntents = 9;   // partition key node, sort key owner: uploads that may be left half done
+constexpr table::TableId kPages = 10;    // partition key owner, sort key page number: long manifests, immutable
+constexpr table::TableId kMoves = 11;    // partition key "moves", sort key bucket id and directory: renames under way
 
 inline table::RowKey bucket_row(const base::BucketId& id) {
     return {"buckets", std::string(id.view())};

@@ -1,4 +1,4 @@
-// Rows of multipart uploads and their parts, of intents, and of POSIX attributes.
+// Rows of multipart uploads, and of writes that may be left half done.
 #pragma once
 
 #include "replication/model/object.h"
@@ -27,8 +27,5 @@ struct Intent {
 };
 std::string encode_intent(const Intent& intent);
 base::Result<Intent> decode_intent(std::string_view bytes);
-
-std::string encode_attributes(const engine::PosixAttributes& attributes);
-base::Result<engine::PosixAttributes> decode_attributes(std::string_view bytes);
 
 }  // namespace larder::model

@@ -18,7 +18,7 @@ auto members_of(Is<FileAttributes> auto& a) {
     return std::tie(a.mode, a.uid, a.gid, a.device, a.mtime_ns, a.atime_ns, a.ctime_ns, a.xattrs);
 }
 auto members_of(Is<engine::FileEntry> auto& e) {
-    return std::tie(e.key, e.implied, e.version, e.modified, e.size, e.inode, e.links, e.attributes);
+    return std::tie(e.key, e.implied, e.version, e.state, e.modified, e.size, e.etag, e.inode, e.links, e.attributes);
 }
 auto members_of(Is<engine::FoundPath> auto& f) {
     return std::tie(f.object, f.directory);

@@ -32,6 +32,11 @@ class Coordinator final : public Registers {
                                                             std::string second, DecidePair decide) override;
     io::Task<base::Result<RangePage>> range(RangeQuery query) override;
 
+    // As update(), for rows of one partition key that change together or not at all; one value a row, in their order.
+    using Decided = std::vector<std::optional<Value>>;
+    using DecideAll = std::function<base::Result<Decided>(const std::vector<Row>&, base::Tag version)>;
+    io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide);
+
     // Brings the row to a state that a quorum holds, whatever was left half done, and returns it.
     io::Task<base::Result<Row>> settle(RowKey key);
     // Drops the row everywhere if it is a tombstone that every replica can hold. False: not now.
@@ -39,8 +44,6 @@ class Coordinator final : public Registers {
 
  private:
     struct Round;
-    using Decided = std::vector<std::optional<Value>>;
-    using DecideAll = std::function<base::Result<Decided>(const std::vector<Row>&, base::Tag version)>;
 
     io::Task<base::Result<quorum::Answers>> ask(quorum::ReplicaSet set, std::string body,
                                                 std::function<bool(const quorum::Answers&)> enough);
@@ -49,10 +52,10 @@ class Coordinator final : public Registers {
                                          std::size_t needed);
     io::Task<base::Result<base::Tag>> write_after_read(RowKey key, Make make, base::Tag above);
     io::Task<base::Result<base::Tag>> fate_of(RowKey key, base::Tag version);
-    io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide);
     io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys);
     io::Task<base::Result<RangePage>> range_once(RangeQuery query);
-    io::Task<base::Result<std::optional<RangeEntry>>> settled_entry(const RangeQuery query, RangeItem item);
+    io::Task<base::Result<RangePage>> only_page(RangeQuery query, std::string reply);
+    io::Task<base::Result<RangePage>> settled_entry(const RangeQuery query, RangeItem item);
     io::Task<base::Result<bool>> prefix_lives(const RangeQuery query, std::string prefix);
     io::Task<void> pause(int attempt);
     class Turn;

@@ -24,8 +24,9 @@ Result<Tag> low_of(const Result<std::optional<std::string>>& stored) {
     return *tag;
 }
 
-StoredRow damaged_row() {
-    StoredRow row;
+template <typename Row>
+Row damaged_row() {
+    Row row;
     row.damaged = true;
     return row;
 }
@@ -45,13 +46,13 @@ class DbRowAccess final : public RowAccess {
     Result<std::optional<StoredRow>> get(const RowKey& key) override {
         const auto bytes = writer_.get(kRows, row_place(table_, key));
         if (!bytes && bytes.error().code != base::Code::corrupted) return base::fail(bytes.error());
-        if (!bytes) return damaged_row();
+        if (!bytes) return damaged_row<StoredRow>();
         if (!*bytes) return std::nullopt;
-        return decode_row(**bytes).value_or(damaged_row());
+        return decode_row(**bytes).value_or(damaged_row<StoredRow>());
     }
 
     Result<std::string> body(const StoredRow& row) override {
-        TRY(auto bytes, writer_.get(kBodies, body_place(table_, row.version)));
+        TRY(auto bytes, writer_.get(kBodies, body_place(table_, row.version, row.body_mark)));
         if (bytes) return std::move(*bytes);
         return base::fail(base::Code::corrupted, base::Subject::row, "the body of a row is missing");
     }
@@ -59,12 +60,13 @@ class DbRowAccess final : public RowAccess {
     Result<void> put(const RowKey& key, const StoredRow& row, std::string_view body) override {
         TRY(auto before, get(key));
         if (before && before->damaged) before.reset();
-        if (before && before->body_size > 0 && before->version != row.version) {
-            TRY_VOID(writer_.erase(kBodies, body_place(table_, before->version)));
+        const bool same_body =
+            before && before->body_size > 0 && before->version == row.version && before->body_mark == row.body_mark;
+        if (before && before->body_size > 0 && !same_body) {
+            TRY_VOID(writer_.erase(kBodies, body_place(table_, before->version, before->body_mark)));
         }
-        if (row.body_size > 0 && (!before || before->version != row.version || before->body_size == 0)) {
-            TRY_VOID(writer_.put(kBodies, body_place(table_, row.version), body));
-        }
+        if (row.body_size > 0 && !same_body)
+            TRY_VOID(writer_.put(kBodies, body_place(table_, row.version, row.body_mark), body));
         TRY_VOID(writer_.put(kRows, row_place(table_, key), encode_row(row)));
         const bool same_value = before ? before->version == row.version : row.version.is_zero();
         if (same_value) return {};
@@ -116,7 +118,7 @@ Result<std::optional<StoredRow>> DbRowStore::get(TableId table, quorum::Partitio
 }
 
 Result<std::string> DbRowStore::body(TableId table, quorum::Partition partition, const StoredRow& row) {
-    TRY(auto bytes, db_.get(shard_of(partition), kBodies, body_place(table, row.version)));
+    TRY(auto bytes, db_.get(shard_of(partition), kBodies, body_place(table, row.version, row.body_mark)));
     if (bytes) return std::move(*bytes);
     return base::fail(base::Code::corrupted, base::Subject::row, "the body of a row is missing");
 }
@@ -140,8 +142,9 @@ Result<void> DbRowStore::scan(TableId table, quorum::Partition partition, const 
             if (!moved && (stuck || moved.error().code != base::Code::corrupted)) return moved;
             if (!cursor->valid() || !cursor->key().starts_with(prefix)) return {};
             passed.assign(cursor->key());
-            auto row = moved ? decode_row_front(cursor->value(), row_bytes).value_or(damaged_row()) : damaged_row();
-            TRY(const auto step, visit(std::string_view(passed).substr(prefix.size()), std::move(row)));
+            const auto damaged = damaged_row<RowView>();
+            const auto row = moved ? decode_row_front(cursor->value(), row_bytes).value_or(damaged) : damaged;
+            TRY(const auto step, visit(std::string_view(passed).substr(prefix.size()), row));
             if (step.stop || (step.seek && step.seek->empty())) return {};
             moved = step.seek ? cursor->seek(prefix + *step.seek) : cursor->next();
         }

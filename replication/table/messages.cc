@@ -22,10 +22,6 @@ RowKey take_key(codec::Reader& in) {
     return key;
 }
 
-void put_row(codec::Writer& out, const StoredRow& row) {
-    out.bytes(encode_row(row));
-}
-
 base::Result<StoredRow> take_row(codec::Reader& in) {
     return decode_row(in.bytes());
 }
@@ -77,22 +73,30 @@ std::string encode(const Reply& reply) {
     out.u8(kFormat).boolean(reply.ok).varint(reply.rows.size());
     for (const auto& row : reply.rows) {
         out.boolean(row.ok).boolean(row.superseded).tag(row.low);
-        put_row(out, row.row);
+        append_row(out, view_of(row.row));
         out.bytes(row.body);
     }
     return out.take();
 }
 
-std::string encode(const RangeReply& reply) {
+void RangeReplyMaker::add(const RangeItem& item) {
+    ++count_;
+    items_.bytes(item.sort_key).boolean(item.is_prefix).boolean(item.row.damaged).bytes(item.witness);
+    append_row(items_, item.row);
+    items_.bytes(item.body);
+}
+
+std::string RangeReplyMaker::finish(bool more, std::string_view resume) {
     codec::Writer out;
-    out.reserve(reply.items.size() * 160 + 64);
-    out.u8(kFormat).boolean(reply.more).bytes(reply.resume).varint(reply.items.size());
-    for (const auto& item : reply.items) {
-        out.bytes(item.sort_key).boolean(item.is_prefix).boolean(item.row.damaged).bytes(item.witness);
-        put_row(out, item.row);
-        out.bytes(item.body);
-    }
+    out.reserve(resume.size() + items_.size() + 32);
+    out.u8(kFormat).boolean(more).bytes(resume).varint(count_).raw(items_.view());
     return out.take();
+}
+
+std::string encode(const RangeReply& reply) {
+    RangeReplyMaker maker;
+    for (const auto& item : reply.items) maker.add(item);
+    return maker.finish(reply.more, reply.resume);
 }
 
 base::Result<Envelope> open_envelope(std::string_view bytes) {
@@ -197,27 +201,47 @@ base::Result<Reply> decode_reply(std::string_view bytes) {
     return reply;
 }
 
+base::Result<RangeReplyReader> RangeReplyReader::open(std::string_view bytes) {
+    RangeReplyReader reader(bytes);
+    const auto format = reader.in_.u8();
+    reader.more_ = reader.in_.boolean();
+    reader.resume_ = reader.in_.bytes();
+    reader.left_ = reader.in_.count(20);
+    if (reader.in_.ok() && format != kFormat)
+        return base::fail(base::Code::corrupted, base::Subject::request, "a reply of unknown form");
+    if (reader.left_ == 0) TRY_VOID(reader.check_end());
+    return reader;
+}
+
+base::Result<void> RangeReplyReader::check_end() const {
+    return in_.finish("range reply");
+}
+
+base::Result<RangeItem> RangeReplyReader::next() {
+    RangeItem item;
+    item.sort_key = in_.bytes();
+    item.is_prefix = in_.boolean();
+    const bool damaged = in_.boolean();
+    item.witness = in_.bytes();
+    TRY(item.row, decode_row_front(in_.bytes(), SIZE_MAX));
+    item.row.damaged = damaged;
+    item.body = in_.bytes();
+    --left_;
+    // One that is cut short must not pass as its end.
+    if (left_ == 0 || !in_.ok()) TRY_VOID(check_end());
+    return item;
+}
+
 base::Result<RangeReply> decode_range_reply(std::string_view bytes) {
-    codec::Reader in(bytes);
+    TRY(auto reader, RangeReplyReader::open(bytes));
     RangeReply reply;
-    const auto format = in.u8();
-    reply.more = in.boolean();
-    reply.resume = in.bytes();
-    const auto count = in.count(20);
-    reply.items.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        RangeItem item;
-        item.sort_key = in.bytes();
-        item.is_prefix = in.boolean();
-        const bool damaged = in.boolean();
-        item.witness = in.bytes();
-        TRY(item.row, take_row(in));
-        item.row.damaged = damaged;
-        item.body = in.bytes();
-        reply.items.push_back(std::move(item));
+    reply.more = reader.more();
+    reply.resume = reader.resume();
+    reply.items.reserve(reader.left());
+    while (reader.left() > 0) {
+        TRY(const auto item, reader.next());
+        reply.items.push_back(item);
     }
-    TRY_VOID(in.finish("range reply"));
-    if (format != kFormat) return base::fail(base::Code::corrupted, base::Subject::request, "a reply of unknown form");
     return reply;
 }
 

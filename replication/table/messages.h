@@ -57,18 +57,47 @@ struct Reply {
     std::vector<RowReply> rows;
 };
 
-// One row or one folded prefix of a range, as a replica sees it. A prefix carries the first live row below it.
+// One row or one folded prefix of a range, as a replica sees it. A prefix carries the first live row below it. Views of
+// the message, or of what it is made from.
 struct RangeItem {
-    std::string sort_key;
+    std::string_view sort_key;
     bool is_prefix = false;
-    std::string witness;  // sort key of that row
-    StoredRow row;        // cut to row_bytes; tombstones too, since only the merge may judge them
-    std::string body;
+    std::string_view witness;  // sort key of that row
+    RowView row;               // cut to row_bytes; tombstones too, since only the merge may judge them
+    std::string_view body;
 };
 struct RangeReply {
     std::vector<RangeItem> items;
     bool more = false;
-    std::string resume;  // everything below it is in this reply
+    std::string_view resume;  // everything below it is in this reply
+};
+// The same message, its items one after the other: views of `bytes`.
+class RangeReplyReader {
+ public:
+    static base::Result<RangeReplyReader> open(std::string_view bytes);
+    bool more() const { return more_; }
+    std::string_view resume() const { return resume_; }
+    std::size_t left() const { return left_; }
+    // The next of those that are left.
+    base::Result<RangeItem> next();
+
+ private:
+    explicit RangeReplyReader(std::string_view bytes) : in_(bytes) {}
+    base::Result<void> check_end() const;
+    codec::Reader in_;
+    bool more_ = false;
+    std::string_view resume_;
+    std::size_t left_ = 0;
+};
+// The same message, made of items that are seen one after the other.
+class RangeReplyMaker {
+ public:
+    void add(const RangeItem& item);
+    std::string finish(bool more, std::string_view resume);
+
+ private:
+    codec::Writer items_;
+    std::size_t count_ = 0;
 };
 
 std::string encode(TableId table, const ReadRequest& request);
@@ -91,6 +120,7 @@ base::Result<AcceptRequest> decode_accept(std::string_view bytes);
 base::Result<RangeQuery> decode_range(std::string_view bytes);
 base::Result<CollectRequest> decode_collect(std::string_view bytes);
 base::Result<Reply> decode_reply(std::string_view bytes);
+// Lives as long as `bytes`.
 base::Result<RangeReply> decode_range_reply(std::string_view bytes);
 
 }  // namespace larder::table

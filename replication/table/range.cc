@@ -10,10 +10,10 @@ namespace {
 
 // What several replicas say of one sort key or prefix: the newest, and how many say the same.
 struct Merged {
-    RangeItem* item = nullptr;
+    const RangeItem* item = nullptr;
     std::size_t agreeing = 0;
 
-    void take(RangeItem& other) {
+    void take(const RangeItem& other) {
         // A damaged row agrees with none; what the others say decides.
         if (agreeing == 0 || other.row.acc > item->row.acc) {
             item = &other;
@@ -25,15 +25,10 @@ struct Merged {
 };
 
 // What all replicas say alike; nothing when it is a deletion.
-std::optional<RangeEntry> agreed_entry(RangeItem& item) {
-    if (!item.is_prefix && !item.row.has_value()) return std::nullopt;
-    RangeEntry out;
-    out.is_prefix = item.is_prefix;
-    out.sort_key = std::move(item.sort_key);
-    if (out.is_prefix) return out;
-    out.row.version = item.row.version;
-    out.row.value = Value{std::move(item.row.row), std::move(item.body)};
-    return out;
+std::optional<RangeEntry> agreed_entry(const RangeItem& item) {
+    if (item.is_prefix) return RangeEntry{item.sort_key, true, false, {}, {}, {}};
+    if (!item.row.has_value()) return std::nullopt;
+    return RangeEntry{item.sort_key, false, false, item.row.version, item.row.row, item.body};
 }
 
 // The parts of a range that a quorum has answered.
@@ -43,6 +38,7 @@ struct Heard {
     bool more = false;
     std::string covered;  // keys below it have been heard from all; only meaningful with `more`
 
+    // `body` outlives this.
     Result<void> take(std::string_view body) {
         TRY(auto reply, decode_range_reply(body));
         ++replicas;
@@ -52,11 +48,31 @@ struct Heard {
             items = std::move(reply.items);
             return {};
         }
-        std::move(reply.items.begin(), reply.items.end(), std::back_inserter(items));
+        items.insert(items.end(), reply.items.begin(), reply.items.end());
         std::ranges::sort(items, {}, &RangeItem::sort_key);
         return {};
     }
 };
+
+// Keeps `text` with the page and gives it back.
+std::string_view keep(std::vector<std::shared_ptr<const std::string>>& held, std::string text) {
+    held.push_back(std::make_shared<const std::string>(std::move(text)));
+    return *held.back();
+}
+
+void append(RangePage& page, RangePage part) {
+    if (page.entries.empty() && page.held.empty()) {
+        page.entries = std::move(part.entries);
+        page.held = std::move(part.held);
+        return;
+    }
+    for (const auto& entry : part.entries) {
+        // Replicas that reach a prefix in different messages name it in each.
+        const bool again = entry.is_prefix && !page.entries.empty() && page.entries.back().sort_key == entry.sort_key;
+        if (!again) page.entries.push_back(entry);
+    }
+    std::ranges::move(part.held, std::back_inserter(page.held));
+}
 
 }  // namespace
 
@@ -68,20 +84,17 @@ io::Task<Result<RangePage>> Coordinator::range(RangeQuery query) {
     query.limit = wanted + 1;
     for (;;) {
         CO_TRY(auto part, co_await range_once(query));
-        for (auto& entry : part.entries) {
-            // Replicas that reach a prefix in different messages name it in each.
-            const bool again =
-                entry.is_prefix && !page.entries.empty() && page.entries.back().sort_key == entry.sort_key;
-            if (!again) page.entries.push_back(std::move(entry));
-        }
+        const bool more = part.truncated;
+        auto resume = std::move(part.resume);
+        append(page, std::move(part));
         if (page.entries.size() > wanted) {
             page.resume = page.entries[wanted].sort_key;
             page.entries.resize(wanted);
             page.truncated = true;
             co_return page;
         }
-        if (!part.truncated) co_return page;
-        query.start_at = std::move(part.resume);
+        if (!more) co_return page;
+        query.start_at = std::move(resume);
         query.start_after.clear();
         query.limit = wanted + 1 - page.entries.size();
     }
@@ -95,15 +108,16 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
         return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(),
                                                       [](const auto& a) { return a.has_value(); })) >= set.read_quorum;
     };
-    CO_TRY(const auto answers, co_await ask(set, encode(options_.table, query), enough));
+    CO_TRY(auto answers, co_await ask(set, encode(options_.table, query), enough));
+    if (answers.size() == 1 && answers[0]) co_return co_await only_page(query, std::move(answers[0]->body));
+    RangePage page;
     Heard heard;
-    for (const auto& answer : answers) {
-        if (answer) CO_TRY_VOID(heard.take(answer->body));
+    for (auto& answer : answers) {
+        if (answer) CO_TRY_VOID(heard.take(keep(page.held, std::move(answer->body))));
     }
     if (heard.replicas < set.read_quorum) {
         co_return base::fail(Code::quorum_not_reached, "too few replicas answered the range read");
     }
-    RangePage page;
     page.entries.reserve(heard.items.size());
     for (auto next = heard.items.begin(); next != heard.items.end();) {
         if (heard.more && next->sort_key >= heard.covered) break;
@@ -111,36 +125,59 @@ io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
         for (const auto first = next; next != heard.items.end() && next->sort_key == first->sort_key; ++next) {
             merged.take(*next);
         }
-        std::optional<RangeEntry> entry;
         if (merged.agreeing == heard.replicas) {
-            entry = agreed_entry(*merged.item);
+            if (const auto entry = agreed_entry(*merged.item)) page.entries.push_back(*entry);
         } else {
-            CO_TRY(entry, co_await settled_entry(query, std::move(*merged.item)));
+            CO_TRY(auto settled, co_await settled_entry(query, *merged.item));
+            append(page, std::move(settled));
         }
-        if (entry) page.entries.push_back(std::move(*entry));
     }
     page.truncated = heard.more;
     page.resume = std::move(heard.covered);
     co_return page;
 }
 
-// Replicas disagree on a key or prefix: the row itself tells. Nothing when it is not there.
-io::Task<Result<std::optional<RangeEntry>>> Coordinator::settled_entry(const RangeQuery query, RangeItem item) {
-    RangeEntry out;
-    out.is_prefix = item.is_prefix;
-    out.sort_key = std::move(item.sort_key);
-    if (out.is_prefix) {
-        CO_TRY(const auto lives, co_await prefix_lives(query, out.sort_key));
-        if (!lives) co_return std::nullopt;
+// There is one replica: what it says is what there is, unless it cannot read a row.
+io::Task<Result<RangePage>> Coordinator::only_page(RangeQuery query, std::string reply) {
+    RangePage page;
+    CO_TRY(auto items, RangeReplyReader::open(keep(page.held, std::move(reply))));
+    page.entries.reserve(items.left());
+    while (items.left() > 0) {
+        CO_TRY(const auto item, items.next());
+        if (item.row.damaged) {
+            CO_TRY(auto settled, co_await settled_entry(query, item));
+            append(page, std::move(settled));
+        } else if (const auto entry = agreed_entry(item)) {
+            page.entries.push_back(*entry);
+        }
+    }
+    page.truncated = items.more();
+    page.resume = items.resume();
+    co_return page;
+}
+
+// Replicas disagree on a key or prefix: the row itself tells. Nothing when it is not there. The key stays a view of the
+// item's message.
+io::Task<Result<RangePage>> Coordinator::settled_entry(const RangeQuery query, RangeItem item) {
+    RangePage out;
+    RangeEntry entry;
+    entry.is_prefix = item.is_prefix;
+    entry.sort_key = item.sort_key;
+    if (entry.is_prefix) {
+        CO_TRY(const auto lives, co_await prefix_lives(query, std::string(entry.sort_key)));
+        if (lives) out.entries.push_back(entry);
         co_return out;
     }
-    auto row = co_await read(RowKey{query.partition_key, out.sort_key}, query.with_bodies);
-    out.damaged = !row && row.error().code == Code::corrupted;
-    if (out.damaged) co_return out;
-    if (!row) co_return base::fail(row.error());
-    if (!row->exists()) co_return std::nullopt;
-    out.row = std::move(*row);
-    if (out.row.value->row.size() > query.row_bytes) out.row.value->row.resize(query.row_bytes);
+    auto row = co_await read(RowKey{query.partition_key, std::string(entry.sort_key)}, query.with_bodies);
+    entry.damaged = !row && row.error().code == Code::corrupted;
+    if (!row && !entry.damaged) co_return base::fail(row.error());
+    if (row && !row->exists()) co_return out;
+    if (row) {
+        entry.version = row->version;
+        entry.row = keep(out.held, std::move(row->value->row)).substr(0, query.row_bytes);
+        entry.body = keep(out.held, std::move(row->value->body));
+    }
+    out.entries.push_back(entry);
     co_return out;
 }
 

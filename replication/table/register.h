@@ -67,16 +67,20 @@ struct RangeQuery {
     bool with_bodies = false;
     std::size_t row_bytes = SIZE_MAX;  // give back at most so many leading bytes of each row
 };
+// Views of what its page holds.
 struct RangeEntry {
-    std::string sort_key;  // or the common prefix, delimiter included
+    std::string_view sort_key;  // or the common prefix, delimiter included
     bool is_prefix = false;
-    Row row;               // only where !is_prefix
-    bool damaged = false;  // there is a row, but none of the replicas that answered can read it; `row` is empty
+    bool damaged = false;  // there is a row, but none of the replicas that answered can read it; the rest is empty
+    base::Tag version;     // this and what follows only where !is_prefix
+    std::string_view row;
+    std::string_view body;
 };
 struct RangePage {
-    std::vector<RangeEntry> entries;  // only rows that exist; ascending
-    bool truncated = false;           // exact
-    std::string resume;               // where to go on (start_at) when truncated
+    std::vector<RangeEntry> entries;                       // only rows that exist; ascending
+    bool truncated = false;                                // exact
+    std::string resume;                                    // where to go on (start_at) when truncated
+    std::vector<std::shared_ptr<const std::string>> held;  // what the entries are views of
 };
 
 struct WriteBatchItem {

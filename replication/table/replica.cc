@@ -173,7 +173,7 @@ io::Task<Result<io::Message>> Replica::accept(TableId table, AcceptRequest reque
     auto reply = std::make_shared<Reply>();
     CO_TRY_VOID(co_await store_.apply(
         table, partition,
-        [reply, newest, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
+        [reply, newest, table, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
             *reply = {};
             reply->ok = true;
             for (const auto& proposal : request.proposals) {
@@ -194,6 +194,7 @@ io::Task<Result<io::Message>> Replica::accept(TableId table, AcceptRequest reque
                 next.fence = next.fenced ? std::max(held.fence, request.tag) : held.fence;
                 next.row = proposal.value.row;
                 next.body_size = static_cast<std::uint32_t>(proposal.value.body.size());
+                if (next.body_size > 0) next.body_mark = body_mark_of(table, proposal.key);
                 TRY_VOID(rows.put(proposal.key, next, proposal.value.body));
                 held = std::move(next);
                 held.row.clear();
@@ -237,33 +238,48 @@ class PageMaker {
  public:
     explicit PageMaker(const RangeQuery& query) : query_(query) {}
 
-    Result<ScanStep> take(std::string_view sort_key, StoredRow row) {
+    Result<ScanStep> take(std::string_view sort_key, const RowView& row) {
         if (!sort_key.starts_with(query_.prefix) || (!query_.end_before.empty() && sort_key >= query_.end_before)) {
             return ScanStep{true, {}};
         }
         if (live_ == query_.limit || ++seen_ > kRowsPerMessage) {
-            reply_.more = true;
-            reply_.resume = sort_key;
+            more_ = true;
+            resume_ = sort_key;
             return ScanStep{true, {}};
         }
         const auto fold = folded_length(sort_key);
         if (fold == 0) {
             live_ += row.has_value() || row.damaged ? 1 : 0;
-            reply_.items.push_back({std::string(sort_key), false, {}, std::move(row), {}});
+            add({sort_key, false, {}, row, {}});
             return ScanStep{};
         }
         // A tombstone tells nothing of its prefix, but the merge must see it if another replica holds the row alive.
         if (!row.has_value() && !row.damaged) return ScanStep{};
         ++live_;
-        const std::string prefix(sort_key.substr(0, fold));
-        row.row.clear();
-        row.damaged = false;
-        reply_.items.push_back({prefix, true, std::string(sort_key), std::move(row), {}});
-        return ScanStep{false, after_prefix(prefix)};
+        const auto prefix = sort_key.substr(0, fold);
+        auto witness = row;
+        witness.row = {};
+        witness.damaged = false;
+        add({prefix, true, sort_key, witness, {}});
+        return ScanStep{false, after_prefix(std::string(prefix))};
     }
-    RangeReply finish() { return std::move(reply_); }
+
+    // Rows whose bodies are wanted, in order; they are not in the reply yet.
+    struct Waiting {
+        std::string sort_key, witness;
+        bool is_prefix = false;
+        StoredRow row;
+    };
+    std::vector<Waiting> take_waiting() { return std::exchange(waiting_, {}); }
+    void add_now(const RangeItem& item) { reply_.add(item); }
+    std::string finish() { return reply_.finish(more_, resume_); }
 
  private:
+    // What is shown goes straight into the reply, unless bodies have to be looked up once the scan is over.
+    void add(const RangeItem& item) {
+        if (!query_.with_bodies) return reply_.add(item);
+        waiting_.push_back({std::string(item.sort_key), std::string(item.witness), item.is_prefix, owned(item.row)});
+    }
     std::size_t folded_length(std::string_view sort_key) const {
         if (query_.delimiter.empty()) return 0;
         const auto at = sort_key.find(query_.delimiter, query_.prefix.size());
@@ -271,7 +287,10 @@ class PageMaker {
     }
 
     const RangeQuery& query_;
-    RangeReply reply_;
+    RangeReplyMaker reply_;
+    std::vector<Waiting> waiting_;
+    bool more_ = false;
+    std::string resume_;
     std::size_t live_ = 0;
     std::size_t seen_ = 0;
 };
@@ -284,17 +303,16 @@ io::Task<Result<io::Message>> Replica::range(TableId table, RangeQuery query) {
     if (!query.start_after.empty() && query.start_after >= from) from = query.start_after + '\0';
     PageMaker page(query);
     CO_TRY_VOID(store_.scan(table, partition, query.partition_key, from, query.row_bytes,
-                            [&](std::string_view key, StoredRow row) { return page.take(key, std::move(row)); }));
-    auto reply = page.finish();
-    if (query.with_bodies) {
-        for (auto& item : reply.items) {
-            if (item.is_prefix) continue;
-            const RowKey key{query.partition_key, item.sort_key};
-            CO_TRY(item.body, body_of(table, key, item.row));
+                            [&](std::string_view key, const RowView& row) { return page.take(key, row); }));
+    for (auto& item : page.take_waiting()) {
+        std::string body;
+        if (!item.is_prefix) {
+            CO_TRY(body, body_of(table, {query.partition_key, item.sort_key}, item.row));
             if (item.row.row.size() > query.row_bytes) item.row.row.resize(query.row_bytes);
         }
+        page.add_now({item.sort_key, item.is_prefix, item.witness, view_of(item.row), body});
     }
-    co_return io::Message{encode(reply), {}};
+    co_return io::Message{page.finish(), {}};
 }
 
 }  // namespace larder::table

@@ -31,7 +31,8 @@ struct ScanStep {
     bool stop = false;
     std::optional<std::string> seek;
 };
-using RowVisit = std::function<base::Result<ScanStep>(std::string_view sort_key, StoredRow row)>;
+// What is shown is valid during the call.
+using RowVisit = std::function<base::Result<ScanStep>(std::string_view sort_key, const RowView& row)>;
 
 class RowStore {
  public:

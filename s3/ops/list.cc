@@ -32,35 +32,77 @@ S3Result<Listing> listing_of(const Call& call) {
     return listing;
 }
 
-void write_owner(XmlWriter& xml, const Call& call) {
+std::string owner_xml(const Call& call) {
     const auto& id = call.bucket->owner_key;
     const auto owner = call.engine.find_key(id);
+    XmlWriter xml(XmlWriter::kFragment);
     xml.open("Owner");
     xml.element("ID", id.empty() && call.key ? call.key->id : id);
     xml.element("DisplayName", owner ? owner->name : call.key ? call.key->name : std::string());
     xml.close("Owner");
+    return xml.take();
 }
 
-// One entry; the hot loop of listings.
-void write_object(XmlWriter& xml, const Call& call, const Listing& listing, const engine::ObjectInfo& info,
-                  bool owner) {
-    xml.open("Contents");
-    if (listing.encode) {
-        xml.element("Key", url_encode_key(info.key));
-    } else {
-        xml.element("Key", info.key);
+// Times of a listing: neighbours often bear the same second, and only the thousandths are written anew.
+class TimeText {
+ public:
+    std::string_view of(base::WallTime time) {
+        if (text_.empty() || time.seconds() != seconds_ || time.ms < 0) {
+            text_ = base::format_iso8601(time);
+            seconds_ = time.seconds();
+            return text_;
+        }
+        char* const fraction = text_.data() + text_.size() - std::string_view("000Z").size();
+        const auto ms = static_cast<int>(time.ms % 1000);
+        fraction[0] = static_cast<char>('0' + ms / 100);
+        fraction[1] = static_cast<char>('0' + ms / 10 % 10);
+        fraction[2] = static_cast<char>('0' + ms % 10);
+        return text_;
     }
-    xml.element("LastModified", base::format_iso8601(info.modified));
-    xml.element_quoted("ETag", info.etag);
-    xml.element("Size", info.size);
-    if (owner) write_owner(xml, call);
-    xml.element("StorageClass", info.properties.storage_class.empty()
-                                    ? std::string_view("STANDARD")
-                                    : std::string_view(info.properties.storage_class));
-    xml.close("Contents");
-}
 
-void write_prefixes(XmlWriter& xml, const Listing& listing, const engine::ListPage& page) {
+ private:
+    std::int64_t seconds_ = 0;
+    std::string text_;
+};
+
+// Writes entries; the hot loop of listings.
+class EntryWriter {
+ public:
+    // `head` and `owner` are markup that stands in each entry.
+    EntryWriter(XmlWriter& xml, const Listing& listing, std::string_view tag, std::string_view head, std::string owner)
+        : xml_(xml), encode_(listing.encode) {
+        begin_ = "<" + std::string(tag) + "><Key>";
+        after_key_ = "</Key>" + std::string(head) + "<LastModified>";
+        after_size_ = "</Size>" + std::move(owner) + "<StorageClass>";
+        end_ = "</StorageClass></" + std::string(tag) + ">";
+    }
+
+    void write(const engine::ObjectSummary& object) {
+        xml_.markup(begin_);
+        if (encode_) {
+            xml_.text(url_encode_key(object.key));
+        } else {
+            xml_.text(object.key);
+        }
+        xml_.markup(after_key_);
+        xml_.markup(time_.of(object.modified));
+        xml_.markup("</LastModified><ETag>&quot;");
+        xml_.text(object.etag);
+        xml_.markup("&quot;</ETag><Size>");
+        xml_.number(object.size);
+        xml_.markup(after_size_);
+        xml_.text(object.storage_class.empty() ? "STANDARD" : object.storage_class);
+        xml_.markup(end_);
+    }
+
+ private:
+    XmlWriter& xml_;
+    bool encode_;
+    std::string begin_, after_key_, after_size_, end_;
+    TimeText time_;
+};
+
+void write_prefixes(XmlWriter& xml, const Listing& listing, const engine::SummaryPage& page) {
     for (const auto& prefix : page.prefixes) {
         xml.open("CommonPrefixes");
         xml.element("Prefix", listing.text(prefix));
@@ -83,7 +125,7 @@ io::Task<Outcome> list_objects_v1(Call& call) {
     if (!listing) co_return std::unexpected(listing.error());
     listing->query.start_after = call.request.parameter("marker").value_or("");
     const auto marker = listing->query.start_after;
-    S3_TRY(const auto page, co_await call.engine.list_objects(call.bucket->id, listing->query));
+    S3_TRY(const auto page, co_await call.engine.list_summaries(call.bucket->id, listing->query));
     XmlWriter xml;
     xml.reserve(page.objects.size() * 320 + 1024);
     xml.open("ListBucketResult", kXmlNamespace);
@@ -92,7 +134,8 @@ io::Task<Outcome> list_objects_v1(Call& call) {
     xml.element("Marker", listing->text(marker));
     if (page.truncated && !listing->query.delimiter.empty()) xml.element("NextMarker", listing->text(page.next));
     xml.element("IsTruncated", page.truncated ? "true" : "false");
-    for (const auto& info : page.objects) write_object(xml, call, *listing, info, true);
+    EntryWriter entries(xml, *listing, "Contents", {}, owner_xml(call));
+    for (const auto& object : page.objects) entries.write(object);
     write_prefixes(xml, *listing, page);
     xml.close("ListBucketResult");
     co_return xml_reply(xml.take());
@@ -112,7 +155,7 @@ io::Task<Outcome> list_objects_v2(Call& call) {
         listing->query.start_after = *place;
     }
     const bool owner = call.request.parameter("fetch-owner").value_or("") == "true";
-    S3_TRY(const auto page, co_await call.engine.list_objects(call.bucket->id, listing->query));
+    S3_TRY(const auto page, co_await call.engine.list_summaries(call.bucket->id, listing->query));
     XmlWriter xml;
     xml.reserve(page.objects.size() * 320 + 1024);
     xml.open("ListBucketResult", kXmlNamespace);
@@ -122,7 +165,8 @@ io::Task<Outcome> list_objects_v2(Call& call) {
     if (token) xml.element("ContinuationToken", *token);
     if (page.truncated) xml.element("NextContinuationToken", "1" + base::base64url_encode(page.next));
     xml.element("IsTruncated", page.truncated ? "true" : "false");
-    for (const auto& info : page.objects) write_object(xml, call, *listing, info, owner);
+    EntryWriter entries(xml, *listing, "Contents", {}, owner ? owner_xml(call) : std::string());
+    for (const auto& object : page.objects) entries.write(object);
     write_prefixes(xml, *listing, page);
     xml.close("ListBucketResult");
     co_return xml_reply(xml.take());
@@ -133,7 +177,7 @@ io::Task<Outcome> list_object_versions(Call& call) {
     if (!listing) co_return std::unexpected(listing.error());
     const auto marker = std::string(call.request.parameter("key-marker").value_or(""));
     listing->query.start_after = marker;
-    S3_TRY(const auto page, co_await call.engine.list_objects(call.bucket->id, listing->query));
+    S3_TRY(const auto page, co_await call.engine.list_summaries(call.bucket->id, listing->query));
     XmlWriter xml;
     xml.open("ListVersionsResult", kXmlNamespace);
     write_common(xml, call, *listing, listing->query.prefix);
@@ -144,18 +188,9 @@ io::Task<Outcome> list_object_versions(Call& call) {
         xml.element("NextVersionIdMarker", "null");
     }
     xml.element("IsTruncated", page.truncated ? "true" : "false");
-    for (const auto& info : page.objects) {
-        xml.open("Version");
-        xml.element("Key", listing->text(info.key));
-        xml.element("VersionId", "null");
-        xml.element("IsLatest", "true");
-        xml.element("LastModified", base::format_iso8601(info.modified));
-        xml.element_quoted("ETag", info.etag);
-        xml.element("Size", info.size);
-        write_owner(xml, call);
-        xml.element("StorageClass", info.properties.storage_class.empty() ? "STANDARD" : info.properties.storage_class);
-        xml.close("Version");
-    }
+    EntryWriter entries(xml, *listing, "Version", "<VersionId>null</VersionId><IsLatest>true</IsLatest>",
+                        owner_xml(call));
+    for (const auto& object : page.objects) entries.write(object);
     write_prefixes(xml, *listing, page);
     xml.close("ListVersionsResult");
     co_return xml_reply(xml.take());

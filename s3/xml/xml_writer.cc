@@ -18,26 +18,26 @@ constexpr std::array<bool, 256> make_special() {
     return special;
 }
 
-void append_reference(std::string& out, unsigned point) {
-    out += "&#";
-    out += std::to_string(point);
-    out += ';';
+void append_reference(base::Appender& out, unsigned point) {
+    out.add("&#");
+    out.add(std::to_string(point));
+    out.add(';');
 }
 
 // Writes the special character at the front of `text` and tells its length; 0 when it is an ordinary one after all.
-std::size_t append_special(std::string& out, std::string_view text) {
+std::size_t append_special(base::Appender& out, std::string_view text) {
     switch (text.front()) {
         case '&':
-            out += "&amp;";
+            out.add("&amp;");
             return 1;
         case '<':
-            out += "&lt;";
+            out.add("&lt;");
             return 1;
         case '>':
-            out += "&gt;";
+            out.add("&gt;");
             return 1;
         case '"':
-            out += "&quot;";
+            out.add("&quot;");
             return 1;
         case '\xef':
             if (!text.starts_with("\xef\xbf\xbe") && !text.starts_with("\xef\xbf\xbf")) return 0;
@@ -49,61 +49,103 @@ std::size_t append_special(std::string& out, std::string_view text) {
     }
 }
 
-void append_escaped(std::string& out, std::string_view text) {
+// Whether one of eight bytes may need more than itself, or their neighbour does: a rare false alarm costs little.
+bool may_hold_special(std::uint64_t bytes) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    constexpr std::uint64_t kHighs = 0x8080808080808080;
+    const auto below = [](std::uint64_t x, std::uint64_t bound) { return (x - kOnes * bound) & ~x; };
+    const auto is = [&](unsigned char c) { return below(bytes ^ kOnes * c, 1); };
+    return ((below(bytes, 0x20) | is('&') | is('<') | is('>') | is('"') | is(0xef)) & kHighs) != 0;
+}
+
+bool may_hold_special(std::string_view text) {
+    const auto eight_at = [text](std::size_t at) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, text.data() + at, sizeof bytes);
+        return bytes;
+    };
+    if (text.size() < 8) return !text.empty();
+    for (std::size_t at = 0; at + 8 < text.size(); at += 8) {
+        if (may_hold_special(eight_at(at))) return true;
+    }
+    return may_hold_special(eight_at(text.size() - 8));
+}
+
+void append_escaped(base::Appender& out, std::string_view text) {
     static constexpr auto special = make_special();
+    if (!may_hold_special(text)) return out.add(text);
     std::size_t plain = 0;
     for (std::size_t i = 0; i < text.size();) {
         if (!special[static_cast<std::uint8_t>(text[i])]) {
             ++i;
             continue;
         }
-        out.append(text.substr(plain, i - plain));
+        out.add(text.substr(plain, i - plain));
         const auto length = append_special(out, text.substr(i));
         plain = i + length;
         i += std::max<std::size_t>(length, 1);
     }
-    out.append(text.substr(plain));
+    out.add(text.substr(plain));
 }
 
 }  // namespace
 
-XmlWriter::XmlWriter() : out_("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") {}
+XmlWriter::XmlWriter() {
+    out_.add("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+}
 
 void XmlWriter::open(std::string_view tag, std::string_view xmlns) {
-    out_.append(1, '<').append(tag);
-    if (!xmlns.empty()) out_.append(" xmlns=\"").append(xmlns).append(1, '"');
-    out_.append(1, '>');
+    out_.add('<');
+    out_.add(tag);
+    if (!xmlns.empty()) {
+        out_.add(" xmlns=\"");
+        out_.add(xmlns);
+        out_.add('"');
+    }
+    out_.add('>');
 }
 
 void XmlWriter::open_with(std::string_view tag, std::string_view attributes) {
-    out_.append(1, '<').append(tag).append(1, ' ').append(attributes).append(1, '>');
+    out_.add('<');
+    out_.add(tag);
+    out_.add(' ');
+    out_.add(attributes);
+    out_.add('>');
 }
 
 void XmlWriter::close(std::string_view tag) {
-    out_.append("</").append(tag).append(1, '>');
+    out_.add("</");
+    out_.add(tag);
+    out_.add('>');
 }
 
 void XmlWriter::text(std::string_view text) {
     append_escaped(out_, text);
 }
 
+void XmlWriter::number(std::uint64_t number) {
+    constexpr std::size_t kDigitsMax = 20;
+    char* const begin = out_.room(kDigitsMax);
+    out_.used(static_cast<std::size_t>(std::to_chars(begin, begin + kDigitsMax, number).ptr - begin));
+}
+
 void XmlWriter::element(std::string_view tag, std::string_view text) {
-    out_.append(1, '<').append(tag).append(1, '>');
+    open(tag);
     append_escaped(out_, text);
     close(tag);
 }
 
-void XmlWriter::element(std::string_view tag, std::uint64_t number) {
-    std::array<char, 24> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    out_.append(1, '<').append(tag).append(1, '>').append(digits.data(), end);
+void XmlWriter::element(std::string_view tag, std::uint64_t value) {
+    open(tag);
+    number(value);
     close(tag);
 }
 
 void XmlWriter::element_quoted(std::string_view tag, std::string_view text) {
-    out_.append(1, '<').append(tag).append(">&quot;");
+    open(tag);
+    out_.add("&quot;");
     append_escaped(out_, text);
-    out_.append("&quot;");
+    out_.add("&quot;");
     close(tag);
 }
 

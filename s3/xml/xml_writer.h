@@ -1,6 +1,8 @@
 // S3's XML answers, appended to one string.
 #pragma once
 
+#include "src/base/appender.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +14,9 @@ namespace larder::s3 {
 class XmlWriter {
  public:
     XmlWriter();
+    // Without the declaration.
+    enum Fragment { kFragment };
+    explicit XmlWriter(Fragment) {}
     void reserve(std::size_t bytes) { out_.reserve(bytes); }
     void open(std::string_view tag, std::string_view xmlns = {});
     // Attributes as they stand in the text.
@@ -22,10 +27,13 @@ class XmlWriter {
     void element(std::string_view tag, std::uint64_t number);
     // The text between quotation marks, as ETags are shown.
     void element_quoted(std::string_view tag, std::string_view text);
-    std::string take() { return std::move(out_); }
+    // Ready-made markup, as it is: for what is written a thousand times.
+    void markup(std::string_view ready) { out_.add(ready); }
+    void number(std::uint64_t number);
+    std::string take() { return out_.take(); }
 
  private:
-    std::string out_;
+    base::Appender out_;
 };
 
 // For encoding-type=url: space as %20, a plus as %2B, '/' stays.

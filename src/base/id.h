@@ -61,6 +61,20 @@ struct Tag {
     // 16 bytes, big-endian, so that bytewise order is tag order.
     std::string encode() const;
     static std::optional<Tag> decode(std::string_view raw);
+    // The same in place: kSize bytes at `out` and at `raw`.
+    void write(char* out) const {
+        for (int i = 0; i < 8; ++i) out[i] = static_cast<char>(time >> (56 - 8 * i));
+        for (int i = 0; i < 4; ++i) out[8 + i] = static_cast<char>(node >> (24 - 8 * i));
+        for (int i = 0; i < 4; ++i) out[12 + i] = static_cast<char>(boot >> (24 - 8 * i));
+    }
+    static Tag read(const char* raw) {
+        const auto byte = [raw](int i) { return static_cast<std::uint8_t>(raw[i]); };
+        Tag tag;
+        for (int i = 0; i < 8; ++i) tag.time |= std::uint64_t{byte(i)} << (56 - 8 * i);
+        for (int i = 0; i < 4; ++i) tag.node |= std::uint32_t{byte(8 + i)} << (24 - 8 * i);
+        for (int i = 0; i < 4; ++i) tag.boot |= std::uint32_t{byte(12 + i)} << (24 - 8 * i);
+        return tag;
+    }
     // 32 hexadecimal characters; the version id that users see.
     std::string hex() const;
     static std::optional<Tag> from_hex(std::string_view text);

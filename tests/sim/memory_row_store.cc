@@ -20,15 +20,15 @@ class Access final : public table::RowAccess {
     }
     Result<std::string> body(const table::StoredRow& row) override {
         if (row.body_size == 0) return std::string();
-        const auto found = rows_.bodies.find(table::body_place(table_, row.version));
+        const auto found = rows_.bodies.find(table::body_place(table_, row.version, row.body_mark));
         if (found != rows_.bodies.end()) return found->second;
         return base::fail(base::Code::corrupted, base::Subject::row, "the body of a row is missing");
     }
     Result<void> put(const table::RowKey& key, const table::StoredRow& row, std::string_view body) override {
         auto& held = rows_.rows[table::row_place(table_, key)].row;
-        if (held.version != row.version) {
-            if (held.body_size > 0) rows_.bodies.erase(table::body_place(table_, held.version));
-            if (row.body_size > 0) rows_.bodies[table::body_place(table_, row.version)] = body;
+        if (held.version != row.version || held.body_mark != row.body_mark) {
+            if (held.body_size > 0) rows_.bodies.erase(table::body_place(table_, held.version, held.body_mark));
+            if (row.body_size > 0) rows_.bodies[table::body_place(table_, row.version, row.body_mark)] = body;
         }
         held = row;
         return {};
@@ -80,9 +80,9 @@ Result<void> MemoryRowStore::scan(table::TableId table, quorum::Partition, const
     const auto prefix = table::row_place(table, partition_key, {});
     for (auto it = durable_.rows.lower_bound(prefix + from);
          it != durable_.rows.end() && it->first.starts_with(prefix);) {
-        auto row = it->second.row;
+        auto row = table::view_of(it->second.row);
         row.row = row.row.substr(0, row_bytes);
-        TRY(const auto step, visit(std::string_view(it->first).substr(prefix.size()), std::move(row)));
+        TRY(const auto step, visit(std::string_view(it->first).substr(prefix.size()), row));
         if (step.stop || (step.seek && step.seek->empty())) return {};
         it = step.seek ? durable_.rows.lower_bound(prefix + *step.seek) : std::next(it);
     }

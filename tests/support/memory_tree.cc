@@ -62,6 +62,7 @@ FileEntry MemoryTree::entry_of(const std::string& key, const Inode& inode) {
     FileEntry entry;
     entry.key = key;
     entry.version = inode.version;
+    entry.state = inode.state;
     entry.modified = inode.modified;
     entry.size = inode.content.size();
     entry.inode = inode.number;
@@ -97,21 +98,26 @@ MemoryTree::InodePtr MemoryTree::make_inode(std::uint64_t number) {
     return inode;
 }
 
+base::Tag MemoryTree::next_tag() {
+    return {base::make_hybrid(static_cast<std::uint64_t>(env.clock.wall_now().ms), 0) + ++last_version_, 1, 1};
+}
+
 void MemoryTree::replace_content(Inode& inode, MemoryContent content) {
     inode.content = std::move(content);
-    inode.version = {base::make_hybrid(static_cast<std::uint64_t>(env.clock.wall_now().ms), 0) + ++last_version_, 1, 1};
+    inode.version = inode.state = next_tag();
     inode.modified = env.clock.wall_now();
 }
 
-void MemoryTree::changed(const std::string& key, const Inode& inode, bool removed) {
-    changes_.push_back({bucket.id, key, inode.version, removed});
+void MemoryTree::changed(const std::string& key, Inode& inode, bool removed) {
+    if (!removed) inode.state = next_tag();
+    changes_.push_back({bucket.id, key, inode.state, removed});
     ++newest_change_;
     if (changes_.size() > kChangesKept) changes_.pop_front();
     for (auto& watcher : std::exchange(watchers_, {})) watcher.set(io::Done{});
 }
 
 // Every name of the file shows the change.
-void MemoryTree::changed_everywhere(const Inode& inode) {
+void MemoryTree::changed_everywhere(Inode& inode) {
     for (const auto& [key, there] : names_) {
         if (there.get() == &inode) changed(key, inode, false);
     }

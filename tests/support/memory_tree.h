@@ -20,6 +20,7 @@ class MemoryTree {
     struct Inode {
         MemoryContent content;
         base::Tag version;
+        base::Tag state;
         base::WallTime modified;
         std::uint64_t number = 0;
         std::uint32_t links = 0;
@@ -72,8 +73,9 @@ class MemoryTree {
     void place(const std::string& key, InodePtr inode);
     void take_away(const std::string& key, std::int64_t ctime_ns);
     void replace_content(Inode& inode, MemoryContent content);
-    void changed(const std::string& key, const Inode& inode, bool removed);
-    void changed_everywhere(const Inode& inode);
+    base::Tag next_tag();
+    void changed(const std::string& key, Inode& inode, bool removed);
+    void changed_everywhere(Inode& inode);
     engine::FileEntry implied(const std::string& key);
     bool anything_below(const std::string& directory) const;
     void move_below(const std::string& from, const std::string& to);

@@ -165,7 +165,7 @@ Task<void> Clients::rename(Place from, Place to) {
     if (from == to) co_return;
     const auto source = ask(from, Kind::conditional);
     const auto target = ask(to, Kind::write);
-    const auto done = co_await engine_.rename_object(bucket(from), key(from), key(to), {});
+    const auto done = co_await rename_object(engine_, bucket(from), key(from), key(to));
     if (!done) {
         at(target).fate = Fate::no_effect;
         co_return answer_failed(source, done.error());

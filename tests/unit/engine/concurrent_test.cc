@@ -91,7 +91,7 @@ Task<void> move_token(Engine& engine, BucketId bucket, int mover, std::multiset<
         const auto from = "place-" + std::to_string((mover + i) % 3);
         const auto to = "place-" + std::to_string((mover * 2 + i + 1) % 3);
         if (from == to) continue;
-        const auto moved = co_await engine.rename_object(bucket, from, to, {});
+        const auto moved = co_await rename_object(engine, bucket, from, to);
         if (!moved) outcomes.insert(moved.error().code);
     }
 }

@@ -1,4 +1,4 @@
-#include "replication/engine.h"
+#include "replication/files.h"
 
 #include "src/base/limits.h"
 #include "tests/support/run_task.h"
@@ -198,7 +198,8 @@ TEST_CASE("a copy and a renamed object survive the end of their source", "[engin
         source.bucket = node.bucket;
         source.key = "from";
         REQUIRE(node.run(node.engine->copy_object(source, node.bucket, "copy", {})));
-        REQUIRE(node.run(node.engine->rename_object(node.bucket, "from", "renamed", {})));
+        const auto files = *node.engine->files(node.bucket);
+        REQUIRE(node.run(files->rename("from", "renamed", false, 0)));
         CHECK(node.get("from").error().code == Code::not_found);
         CHECK(*node.get("renamed") == pattern(size));
         REQUIRE(node.remove("renamed"));

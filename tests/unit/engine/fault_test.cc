@@ -1,7 +1,7 @@
 // What goes wrong on disks: what the client sees, and that nothing else is lost.
 #include "src/base/limits.h"
 #include "src/db/db.h"
-#include "tests/unit/engine/harness.h"
+#include "tests/unit/engine/file_clients.h"
 
 #include <catch2/catch.hpp>
 
@@ -143,7 +143,18 @@ TEST_CASE("a lost index of blocks is made again from the segments", "[engine]") 
     REQUIRE(node.put(id, "gone", pattern(kBlock, 3)));
     REQUIRE(node.put(id, "big", pattern(20 * kBlock, 4)));
     REQUIRE(node.remove(id, "gone"));
-    CHECK(node.comes_to_blocks(22));
+    REQUIRE(node.put(id, "changed", pattern(20 * kBlock, 5)));
+    auto changed = pattern(20 * kBlock, 5);
+    {
+        OpenFile file(node, id, "changed");
+        for (std::size_t at = kBlock / 2; at < changed.size(); at += kBlock / 4) {
+            REQUIRE(file.write(at, pattern(3, at)));
+            changed.replace(at, 3, pattern(3, at));
+        }
+        REQUIRE(file.commit());
+    }
+    const auto blocks = node.status().blocks;
+    CHECK(blocks > 42);
     node.close();
     {
         db::Options options;
@@ -155,7 +166,10 @@ TEST_CASE("a lost index of blocks is made again from the segments", "[engine]") 
     node.open();
     CHECK((node.get(id, "one") == shared));
     CHECK((node.get(id, "big") == pattern(20 * kBlock, 4)));
+    CHECK((object_bytes(node, id, "changed") == changed));
+    CHECK(node.comes_to_blocks(blocks));
     CHECK(node.damage().empty());
+    REQUIRE(node.remove(id, "changed"));
     REQUIRE(node.remove(id, "one"));
     CHECK(node.comes_to_blocks(22));
     CHECK((node.get(id, "two") == shared));
@@ -241,7 +255,7 @@ TEST_CASE("a completion cut off at any moment can be repeated", "[engine]") {
 TEST_CASE("a rename cut off at any moment leaves the object under one of its names", "[engine]") {
     const auto prepare = [](Node& node, BucketId id) { return node.put(id, "from", pattern(2 * kBlock)).has_value(); };
     const auto act = [](Node& node, BucketId id, bool) {
-        return node.run(node.engine->rename_object(id, "from", "to", {})).has_value();
+        return node.run(rename_object(*node.engine, id, "from", "to")).has_value();
     };
     const auto after = [](Node& node, BucketId id, bool, bool done) {
         const auto from = node.get(id, "from");
@@ -277,6 +291,54 @@ TEST_CASE("a copy or an overwrite cut off at any moment harms neither source nor
         CHECK(node.comes_to_blocks(0));
     };
     for_every_full_moment(prepare, act, after);
+}
+
+TEST_CASE("a file's commit cut off at any moment has been or not", "[engine][file]") {
+    const auto before = pattern(3 * kBlock, 1);
+    auto changed = before;
+    changed.replace(100, 50, pattern(50, 2)).replace(kBlock, 40'000, pattern(40'000, 3));
+    const auto prepare = [&](Node& node, BucketId id) { return node.put(id, "k", before).has_value(); };
+    const auto act = [&](Node& node, BucketId id, bool) {
+        OpenFile file(node, id, "k");
+        return file.write(100, pattern(50, 2)) && file.write(kBlock, pattern(40'000, 3)) && file.commit();
+    };
+    const auto after = [&](Node& node, BucketId id, bool, bool done) {
+        const auto now = object_bytes(node, id, "k");
+        CHECK((now == changed || (!done && now == before)));
+        REQUIRE(node.remove(id, "k"));
+        CHECK(node.comes_to_blocks(0));
+    };
+    for_every_full_moment(prepare, act, after);
+}
+
+TEST_CASE("a commit that failed at any moment can be repeated", "[engine][file]") {
+    auto expected = pattern(3 * kBlock, 1);
+    expected.replace(100, 50, pattern(50, 2)).replace(kBlock, 40'000, pattern(40'000, 3));
+    for (std::int64_t moment = 0; moment < 100; ++moment) {
+        INFO("full after " << moment << " writes");
+        Node node;
+        const auto id = node.bucket("b");
+        REQUIRE(node.put(id, "k", pattern(3 * kBlock, 1)));
+        {
+            OpenFile file(node, id, "k");
+            REQUIRE(file.write(100, pattern(50, 2)));
+            REQUIRE(file.write(kBlock, pattern(40'000, 3)));
+            // Of another, so that content must be taken over in every second round.
+            if (moment % 2 == 1) REQUIRE(node.put(id, "k", pattern(kBlock, 7)));
+            node.disk.fill_after(moment);
+            const bool done = file.commit().has_value();
+            const bool was_full = node.disk.was_full();
+            node.disk.make_room();
+            if (!done) REQUIRE(file.commit());
+            CHECK((file.content() == expected));
+            CHECK((object_bytes(node, id, "k") == expected));
+            if (!was_full) return;
+        }
+        CHECK(node.damage().empty());
+        REQUIRE(node.remove(id, "k"));
+        CHECK(node.comes_to_blocks(0));
+    }
+    FAIL("it never had room enough");
 }
 
 TEST_CASE("a bucket whose deletion is cut off at any moment is there or gone, never between", "[engine]") {

@@ -59,6 +59,11 @@ Task<Result<std::string>> read_object(Engine& engine, BucketId bucket, std::stri
     co_return body;
 }
 
+Task<Result<FileEntry>> rename_object(Engine& engine, BucketId bucket, std::string from, std::string to) {
+    CO_TRY(const auto files, engine.files(bucket));
+    co_return co_await files->rename(std::move(from), std::move(to), false, 0);
+}
+
 Task<bool> eventually(io::Env& env, std::function<Task<bool>()> holds) {
     const auto deadline = env.clock.after(std::chrono::seconds(10));
     while (!co_await holds()) {

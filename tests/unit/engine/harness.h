@@ -1,7 +1,7 @@
 // A node on a temporary folder, for tests of the engine through its front door.
 #pragma once
 
-#include "replication/engine.h"
+#include "replication/files.h"
 #include "tests/support/run_task.h"
 #include "tests/unit/engine/faulty_disk.h"
 
@@ -22,6 +22,8 @@ Task<Result<ObjectInfo>> write_all(std::unique_ptr<ObjectWriter> writer, std::st
 // Bytes [offset, offset + length) or to the end.
 Task<Result<std::string>> read_some(ObjectReader& reader, std::uint64_t offset, std::uint64_t length);
 Task<Result<std::string>> read_object(Engine& engine, BucketId bucket, std::string key);
+// One object under another key, as a mount renames a file.
+Task<Result<FileEntry>> rename_object(Engine& engine, BucketId bucket, std::string from, std::string to);
 // Looks again and again until it holds; for what happens in the background. False after ten seconds.
 Task<bool> eventually(io::Env& env, std::function<Task<bool>()> holds);
 

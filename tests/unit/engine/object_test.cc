@@ -22,7 +22,7 @@ TEST_CASE("no object is made under what is no key", "[engine]") {
     for (const auto& key : {std::string(), longest + "k", std::string("a\0b", 3), std::string("\xff")}) {
         CHECK(node.put(id, key, "x").error().is(Code::invalid_argument, Subject::object));
         CHECK(node.run(node.engine->copy_object(source, id, key, {})).error().is(Code::invalid_argument));
-        CHECK(node.run(node.engine->rename_object(id, "k", key, {})).error().is(Code::invalid_argument));
+        CHECK(node.run(rename_object(*node.engine, id, "k", key)).error().is(Code::invalid_argument));
     }
     CHECK(node.put(id, longest, "x"));
     CHECK(node.run(node.engine->list_objects(id, {}))->objects.size() == 2);
@@ -284,32 +284,6 @@ TEST_CASE("what is overwritten or deleted gives its blocks back; what shares the
     REQUIRE(node.remove(id, "b"));
     CHECK(node.comes_to_blocks(0));
     CHECK(node.damage().empty());
-}
-
-TEST_CASE("attributes lie beside the content and merge", "[engine]") {
-    Node node;
-    const auto id = node.bucket("b");
-    const auto put = node.put(id, "k", "x");
-    CHECK_FALSE(node.run(node.engine->posix_attributes(id, "k"))->mode);
-    PosixAttributes first, second;
-    first.mode = 0644;
-    first.xattrs["user.a"] = "1";
-    second.uid = 1000;
-    second.mtime_ns = -5;
-    second.xattrs["user.b"] = "2";
-    REQUIRE(node.run(node.engine->set_posix_attributes(id, "k", first)));
-    REQUIRE(node.run(node.engine->set_posix_attributes(id, "k", second)));
-    node.restart();
-    const auto got = node.run(node.engine->posix_attributes(id, "k"));
-    REQUIRE(got);
-    CHECK(got->mode == 0644u);
-    CHECK(got->uid == 1000u);
-    CHECK(got->mtime_ns == -5);
-    CHECK(got->xattrs.size() == 2);
-    CHECK(node.head(id, "k")->version == put->version);
-    REQUIRE(node.remove(id, "k"));
-    REQUIRE(node.put(id, "k", "another file"));
-    CHECK_FALSE(node.run(node.engine->posix_attributes(id, "k"))->mode);
 }
 
 TEST_CASE("changes are watched: each write once, refused ones never", "[engine]") {

@@ -235,24 +235,21 @@ TEST_CASE("a rename carries bytes and attributes over, and may be conditional", 
         const auto body = pattern(size);
         REQUIRE(node.put(up.id, "from", body));
         REQUIRE(node.put(up.id, "to", pattern(kBlock, 8)));
-        PosixAttributes attributes;
+        const auto files = *node.engine->files(up.id);
+        FileAttributes attributes;
         attributes.mode = 0600;
-        REQUIRE(node.run(node.engine->set_posix_attributes(up.id, "from", attributes)));
-        Condition absent;
-        absent.if_absent = true;
-        CHECK(node.run(node.engine->rename_object(up.id, "from", "to", absent)).error().is(Code::precondition_failed));
-        const auto renamed = node.run(node.engine->rename_object(up.id, "from", "to", {}));
+        REQUIRE(node.run(files->set_attributes("from", attributes)));
+        CHECK(node.run(files->rename("from", "to", true, 0)).error().is(Code::already_exists));
+        const auto renamed = node.run(rename_object(*node.engine, up.id, "from", "to"));
         REQUIRE(renamed);
         CHECK(renamed->key == "to");
         CHECK(node.head(up.id, "from").error().is(Code::not_found, Subject::object));
         CHECK(node.comes_to_blocks(size < kBlock ? 0 : 3));
         node.restart();
         CHECK((node.get(up.id, "to") == body));
-        CHECK(node.run(node.engine->posix_attributes(up.id, "to"))->mode == 0600u);
-        CHECK_FALSE(node.run(node.engine->posix_attributes(up.id, "from"))->mode);
+        CHECK(node.run((*node.engine->files(up.id))->find("to"))->object->attributes.mode == 0600u);
         CHECK(node.damage().empty());
-        CHECK(
-            node.run(node.engine->rename_object(up.id, "from", "x", {})).error().is(Code::not_found, Subject::object));
+        CHECK(node.run(rename_object(*node.engine, up.id, "from", "x")).error().is(Code::not_found, Subject::object));
         REQUIRE(node.remove(up.id, "to"));
     }
 }

@@ -150,9 +150,8 @@ TEST_CASE("the summary is read from the front of a row, however long the row", "
     CHECK(summary->modified.ms == 0x010203);
     CHECK(summary->size == 300);
     CHECK(summary->etag == object.etag);
-    CHECK(summary->properties.storage_class == "COLD");
+    CHECK(summary->storage_class == "COLD");
     CHECK_FALSE(summary->is_inline);
-    CHECK(summary->properties.metadata.empty());
 }
 
 TEST_CASE("a summary that is cut, or of another format, is damage", "[model]") {
@@ -163,7 +162,7 @@ TEST_CASE("a summary that is cut, or of another format, is damage", "[model]") {
         CHECK_FALSE(decode_summary(std::string_view(bytes).substr(0, cut)));
     }
     auto other = bytes;
-    other[0] = 2;
+    other[0] = 3;
     const auto got = decode_summary(other);
     REQUIRE_FALSE(got);
     CHECK(got.error().is(base::Code::corrupted, base::Subject::row));
@@ -203,6 +202,38 @@ TEST_CASE("what a door is shown of an object", "[model]") {
     CHECK(info.properties.storage_class == "COLD");
     CHECK(info.checksums.size() == 1);
     CHECK(info.parts.size() == 1);
+}
+
+TEST_CASE("bytes of an object of windows", "[model]") {
+    auto object = full();
+    const auto plain_bytes = encode_object(object);
+    object.pieces[1].skip = 5;
+    object.pieces[1].held = 300;
+    const auto bytes = encode_object(object);
+    // The flag, two numbers of each piece, and nothing else.
+    CHECK(hex(bytes).substr(0, 4) == "0102");
+    CHECK(bytes.size() == plain_bytes.size() + 2 + 3);
+    CHECK(hex(bytes).ends_with("1eac0202" + std::string("05ac02") + "00"));
+    const auto back = decode_object(bytes);
+    REQUIRE(back);
+    CHECK(back->pieces[0].skip == 0);
+    CHECK(back->pieces[0].held == 0);
+    CHECK(back->pieces[1].skip == 5);
+    CHECK(back->pieces[1].held == 300);
+    CHECK(back->pieces[1].pages == 2);
+    CHECK(encode_object(*back) == bytes);
+    reads_only_whole(bytes, decode_object);
+    // A row of before has the whole of each piece.
+    const auto old = decode_object(plain_bytes);
+    REQUIRE(old);
+    CHECK(old->pieces[1].skip == 0);
+    CHECK(old->pieces[1].held == 0);
+}
+
+TEST_CASE("an owner of several pieces is named once", "[model]") {
+    auto object = full();
+    object.pieces.push_back(object.pieces[0]);
+    CHECK(object.owners() == std::vector<Owner>{id_of<Owner>(0xee), id_of<Owner>(0xef)});
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Rows of uploads, intents and attributes, byte for byte as docs/formats.md lays them out.
+// Rows of uploads and intents, byte for byte as docs/formats.md lays them out.
 #include "replication/model/upload.h"
 #include "tests/unit/model/bytes.h"
 
@@ -91,34 +91,6 @@ TEST_CASE("bytes of an intent", "[model]") {
     CHECK(back->part == 10'000);
     CHECK(back->boot == 7);
     reads_only_whole(bytes, decode_intent);
-}
-
-TEST_CASE("bytes of attributes", "[model]") {
-    engine::PosixAttributes attributes;
-    attributes.mode = 0644;
-    attributes.gid = 0;
-    attributes.mtime_ns = -1;
-    attributes.xattrs = {{"user.a", "v"}};
-    const auto bytes = encode_attributes(attributes);
-    CHECK(hex(bytes) ==
-          "01"
-          "01a401000000000000"
-          "000000000000000000"
-          "010000000000000000"
-          "01ffffffffffffffff"
-          "000000000000000000"
-          "01"
-          "06757365722e61"
-          "0176");
-    const auto back = decode_attributes(bytes);
-    REQUIRE(back);
-    CHECK(back->mode == 0644u);
-    CHECK_FALSE(back->uid);
-    CHECK(back->gid == 0u);
-    CHECK(back->mtime_ns == -1);
-    CHECK_FALSE(back->atime_ns);
-    CHECK(back->xattrs == std::map<std::string, std::string>{{"user.a", "v"}});
-    reads_only_whole(bytes, decode_attributes);
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST_CASE("a read completes the newest value before it returns it", "[coordinato
         CHECK(row->version == tag(5));
         CHECK(row->value->row == "newest");
         CHECK(holders(cluster, 3, tag(5)) == 2);  // under its own tag: nobody has promised more
-        CHECK(cluster.rows(1).bodies.at(body_place(kTable, tag(5))) == "its body");
+        CHECK(cluster.rows(1).bodies.at(body_place(kTable, tag(5), body_mark_of(kTable, kKey))) == "its body");
     }
 }
 

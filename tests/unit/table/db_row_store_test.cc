@@ -67,13 +67,13 @@ TEST_CASE("a row lies in tree 1 and its body in tree 2, until the version goes",
     auto row = written(tag(1), "one");
     row.body_size = 8;
     CHECK(store.stored(kRowTree, row_place(kTable, kKey)) == encode_row(row));
-    CHECK(store.stored(kBodyTree, body_place(kTable, tag(1))) == "body one");
+    CHECK(store.stored(kBodyTree, body_place(kTable, tag(1), 0)) == "body one");
     CHECK(store.rows->body(kTable, kPartition, row) == "body one");
     REQUIRE(store.put(kKey, written(tag(2), "two"), "body two"));
-    CHECK_FALSE(store.stored(kBodyTree, body_place(kTable, tag(1))));
-    CHECK(store.stored(kBodyTree, body_place(kTable, tag(2))) == "body two");
+    CHECK_FALSE(store.stored(kBodyTree, body_place(kTable, tag(1), 0)));
+    CHECK(store.stored(kBodyTree, body_place(kTable, tag(2), 0)) == "body two");
     REQUIRE(store.put(kKey, deleted(tag(3))));
-    CHECK_FALSE(store.stored(kBodyTree, body_place(kTable, tag(2))));
+    CHECK_FALSE(store.stored(kBodyTree, body_place(kTable, tag(2), 0)));
     CHECK(store.get(kKey)->tombstone);
     REQUIRE(store.change([](RowAccess& access) { return access.erase(kKey); }));
     CHECK_FALSE(store.stored(kRowTree, row_place(kTable, kKey)));
@@ -104,7 +104,7 @@ TEST_CASE("a change that fails leaves nothing of itself", "[rows]") {
     });
     CHECK(failed.error().code == Code::precondition_failed);
     CHECK(store.get(kKey)->row == "one");
-    CHECK(store.stored(kBodyTree, body_place(kTable, tag(1))) == "body one");
+    CHECK(store.stored(kBodyTree, body_place(kTable, tag(1), 0)) == "body one");
     CHECK_FALSE(store.get({"p", "other"}));
     CHECK(store.rows->low(kPartition)->is_zero());
 }
@@ -187,8 +187,8 @@ std::vector<std::string> scanned(Store& store, std::string from, std::size_t row
                                  std::function<ScanStep(std::string_view)> steer = {}) {
     std::vector<std::string> out;
     REQUIRE(store.rows->scan(kTable, kPartition, "p", std::move(from), row_bytes,
-                             [&](std::string_view key, StoredRow row) -> Result<ScanStep> {
-                                 out.push_back(std::string(key) + "=" + row.row);
+                             [&](std::string_view key, const RowView& row) -> Result<ScanStep> {
+                                 out.push_back(std::string(key) + "=" + std::string(row.row));
                                  return steer ? steer(key) : ScanStep{};
                              }));
     return out;
@@ -223,7 +223,7 @@ TEST_CASE("malformed rows, bounds and missing bodies are reported", "[rows]") {
     CHECK(store.rows->get(kTable, kPartition, kKey).error().code == Code::corrupted);
     bool damaged = false;
     REQUIRE(store.rows->scan(kTable, kPartition, "p", "", SIZE_MAX,
-                             [&](std::string_view, StoredRow row) -> Result<ScanStep> {
+                             [&](std::string_view, const RowView& row) -> Result<ScanStep> {
                                  damaged = row.damaged;
                                  return ScanStep{};
                              }));

@@ -102,7 +102,7 @@ std::optional<StoredRow> Cluster::held(sim::Place node, const RowKey& key) {
 
 void Cluster::plant(sim::Place node, const RowKey& key, StoredRow row, std::string body) {
     row.body_size = static_cast<std::uint32_t>(body.size());
-    if (!body.empty()) rows(node).bodies[body_place(kTable, row.version)] = std::move(body);
+    if (!body.empty()) rows(node).bodies[body_place(kTable, row.version, row.body_mark)] = std::move(body);
     rows(node).rows[row_place(kTable, key)].row = std::move(row);
 }
 

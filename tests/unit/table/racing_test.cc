@@ -56,14 +56,19 @@ struct Racing {
         if (!answer) FAIL(answer.error().message);
         return decode_reply(answer->body)->rows.at(0);
     }
-    RangeItem range() {
+    struct Item {
+        StoredRow row;
+        std::string body;
+    };
+    Item range() {
         RangeQuery query;
         query.partition_key = "p";
         query.with_bodies = true;
         query.row_bytes = 4;
         const auto answer = cluster.run(replica.serve({encode(kTable, query), {}}));
         if (!answer) FAIL(answer.error().message);
-        return decode_range_reply(answer->body)->items.at(0);
+        const auto reply = decode_range_reply(answer->body);
+        return {owned(reply->items.at(0).row), std::string(reply->items.at(0).body)};
     }
 
     Cluster cluster{1};

@@ -38,7 +38,7 @@ std::vector<Entry> expected(const Live& live, const RangeQuery& query) {
 std::vector<Entry> entries_of(const RangePage& page) {
     std::vector<Entry> out;
     for (const auto& entry : page.entries) {
-        out.push_back({entry.sort_key, entry.is_prefix, entry.is_prefix ? "" : entry.row.value.value().row});
+        out.push_back({std::string(entry.sort_key), entry.is_prefix, std::string(entry.row)});
     }
     return out;
 }
@@ -174,13 +174,13 @@ TEST_CASE("bodies come with a range when asked for", "[range]") {
     cluster.plant(1, {"p", "b"}, written(tag(2), "y"));
     RangeQuery query;
     query.partition_key = "p";
-    CHECK(cluster.run(cluster.at(1).range(query))->entries.at(0).row.value->body.empty());
+    CHECK(cluster.run(cluster.at(1).range(query))->entries.at(0).body.empty());
     query.with_bodies = true;
     const auto page = cluster.run(cluster.at(1).range(query));
     REQUIRE(page);
-    CHECK(page->entries.at(0).row.value->body == "its body");
-    CHECK(page->entries.at(0).row.version == tag(1));
-    CHECK(page->entries.at(1).row.value->body.empty());
+    CHECK(page->entries.at(0).body == "its body");
+    CHECK(page->entries.at(0).version == tag(1));
+    CHECK(page->entries.at(1).body.empty());
 }
 
 // One message looks at 20 000 rows at most; what it has not reached must not be missing.

@@ -100,7 +100,7 @@ TEST_CASE("known places of rows and bodies", "[table]") {
           "040000"
           "6364");
     CHECK(hex_encode(row_place(255, std::string(300, 'x'), "")).substr(0, 8) == "ff012c78");
-    CHECK(hex_encode(body_place(4, acc)) == std::string("04") + kAcc);
+    CHECK(hex_encode(body_place(4, acc, 0)) == std::string("04") + kAcc);
 }
 
 // A scan walks the rows of one partition key; those of another must not lie between them.

@@ -93,7 +93,21 @@ TEST_CASE("a refusal is reported only once all others will see what it judged", 
     CHECK(judged == "newest");
     CHECK(cluster.held(1, kKey)->version == tag(5));
     CHECK(cluster.held(1, kKey)->acc == cluster.held(2, kKey)->acc);
-    CHECK(cluster.rows(1).bodies.at(body_place(kTable, tag(5))) == "body");
+    CHECK(cluster.rows(1).bodies.at(body_place(kTable, tag(5), body_mark_of(kTable, kKey))) == "body");
+}
+
+TEST_CASE("two rows that change together keep a body each", "[update]") {
+    Cluster cluster(3);
+    const auto both = cluster.run(cluster.at(1).update_pair(
+        kKey.partition_key, "one", "two", [](const Row&, const Row&, Tag) -> base::Result<PairDecision> {
+            return PairDecision{Value{"row one", "body one"}, Value{"row two", "body two"}};
+        }));
+    REQUIRE(both);
+    CHECK(both->first.version == both->second.version);
+    CHECK(cluster.run(cluster.at(2).read({kKey.partition_key, "one"}, true))->value->body == "body one");
+    CHECK(cluster.run(cluster.at(2).read({kKey.partition_key, "two"}, true))->value->body == "body two");
+    REQUIRE(cluster.run(cluster.at(1).write({kKey.partition_key, "one"}, std::nullopt)));
+    CHECK(cluster.run(cluster.at(3).read({kKey.partition_key, "two"}, true))->value->body == "body two");
 }
 
 TEST_CASE("a conditional write whose answers were lost is found done, and done once", "[update]") {

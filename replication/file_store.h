@@ -1,0 +1,73 @@
+// The file store of the engine in this process. Inside replication/ only.
+#pragma once
+
+#include "replication/files.h"
+#include "replication/local_engine.h"
+
+namespace larder::engine {
+
+// Where a file's content row lies: at the name itself, or, of a file with several names, at a row they share.
+struct ContentPlace {
+    table::RowKey row;
+    std::optional<model::LinkId> link;
+};
+
+class LocalFileStore final : public FileStore {
+ public:
+    LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket);
+
+    const Bucket& bucket() const override { return *shown_; }
+    Task<Result<FoundPath>> find(std::string path) override;
+    Task<Result<DirectoryPage>> list(std::string directory, std::string after, int limit) override;
+    Task<Result<FileEntry>> create(NewFile file) override;
+    Task<Result<FileEntry>> set_attributes(std::string key, FileAttributes changes) override;
+    Task<Result<FileEntry>> set_xattr(std::string key, std::string name, std::optional<std::string> value,
+                                      XattrMode mode, std::int64_t ctime_ns) override;
+    Task<Result<FileEntry>> remove(std::string key, std::int64_t ctime_ns) override;
+    Task<Result<FileEntry>> rename(std::string from, std::string to, bool exclusive, std::int64_t ctime_ns) override;
+    Task<Result<void>> exchange(std::string first, std::string second, std::int64_t ctime_ns) override;
+    Task<Result<void>> rename_directory(std::string from, std::string to, std::int64_t ctime_ns) override;
+    Task<Result<FileEntry>> link(std::string from, std::string to, std::int64_t ctime_ns) override;
+    Task<Result<std::unique_ptr<FileHandle>>> open(std::string key) override;
+    Task<Result<FileUsage>> usage() override;
+    Task<Result<ChangePage>> watch(std::string since, base::Instant deadline) override;
+
+ private:
+    friend class LocalEngine;
+
+    // What stands at a key, links followed.
+    struct Standing {
+        ContentPlace place;
+        Tag state;
+        model::Object object;
+    };
+    table::RowKey row_of(std::string_view key) const { return engine_.object_row(*bucket_, key); }
+    Task<Result<std::optional<Standing>>> stand(std::string key);
+    Task<Result<bool>> has_below(std::string directory);
+    FileEntry implied(std::string key) const;
+    // Changes the row of what stands at `key`, its content and version untouched.
+    Task<Result<FileEntry>> edit(std::string key, std::function<Result<void>(model::Object&)> change);
+    // One file under another key, its content under an owner of its own.
+    Task<Result<FileEntry>> rename_once(std::string from, std::string to, bool exclusive,
+                                        std::optional<std::int64_t> ctime_ns);
+    Task<Result<FileEntry>> link_once(std::string from, std::string to, std::int64_t ctime_ns);
+    Task<Result<FileEntry>> remove_name(std::string key, Standing there, std::int64_t ctime_ns);
+    Task<Result<void>> exchange_once(std::string first, std::string second, std::int64_t ctime_ns);
+    Task<Result<void>> move_below(std::string from, std::string to);
+    static Task<void> move_one(LocalFileStore& self, std::string from, std::string to, Result<void>& outcome,
+                               io::Semaphore::Permit permit);
+    // The object with its content under a new owner, for a row that is to name it.
+    struct Owned {
+        model::Object object;
+        std::string body;
+        std::optional<model::Owner> owner;
+        std::unique_ptr<block::Lease> lease;
+    };
+    Task<Result<Owned>> own_content(std::string key, Tag seen, LocalEngine::Target target);
+
+    LocalEngine& engine_;
+    std::shared_ptr<LocalEngine::BucketState> bucket_;
+    std::shared_ptr<const Bucket> shown_;
+};
+
+}  // namespace larder::engine
