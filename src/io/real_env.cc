@@ -5,6 +5,7 @@
 #include "src/io/real_blocking.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -142,6 +143,24 @@ class SystemRandom final : public Random {
     }
 };
 
+// Watches a descriptor it does not own.
+class Watched : public std::enable_shared_from_this<Watched> {
+ public:
+    Watched(asio::io_context& loop, int fd, std::move_only_function<bool()> work)
+        : descriptor_(loop, fd), work_(std::move(work)) {}
+    ~Watched() { descriptor_.release(); }
+    void wait() {
+        descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [self = shared_from_this()](const boost::system::error_code& error) {
+                                   if (!error && self->work_()) self->wait();
+                               });
+    }
+
+ private:
+    asio::posix::stream_descriptor descriptor_;
+    std::move_only_function<bool()> work_;
+};
+
 int pool_size(int wanted) {
     if (wanted > 0) return wanted;
     return std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
@@ -194,6 +213,10 @@ void RealEnv::run() {
 
 void RealEnv::stop() {
     impl_->loop.stop();
+}
+
+void RealEnv::on_readable(int fd, std::move_only_function<bool()> work) {
+    std::make_shared<Watched>(impl_->loop, fd, std::move(work))->wait();
 }
 
 void RealEnv::on_stop_signal(Work work) {

@@ -29,6 +29,9 @@ class RealEnv {
     void run();
     // Ends run() after the current piece of work. Any thread, also a signal's handler thread.
     void stop();
+    // Calls `work` on the loop whenever `fd` can be read, until it returns false. The descriptor stays the caller's and
+    // outlives the watch; it must not block.
+    void on_readable(int fd, std::move_only_function<bool()> work);
     // Calls `work` on the loop when SIGINT or SIGTERM arrives.
     void on_stop_signal(Work work);
 

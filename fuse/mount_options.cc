@@ -1,0 +1,114 @@
+#include "fuse/mount_options.h"
+
+#include <CLI/CLI.hpp>
+#include <climits>
+
+#include <cstdlib>
+#include <iostream>
+#include <unistd.h>
+
+namespace larder::fuse {
+
+namespace {
+
+constexpr int kWrongUsage = 2;
+
+// Beside the administration socket that the other commands use.
+std::string default_socket() {
+    const auto beside = [](std::string path) { return path.substr(0, path.rfind('/') + 1) + "files.sock"; };
+    if (const char* named = std::getenv("LARDER_SOCKET"); named != nullptr && *named != '\0') return beside(named);
+    for (const std::string path : {"/run/larder/files.sock", ".larder/files.sock"}) {
+        if (::access(path.c_str(), F_OK) == 0) return path;
+    }
+    return "/run/larder/files.sock";
+}
+
+// One word of "-o a,b=c"; what mount(8) and systemd add for themselves is let pass.
+bool take_mount_word(MountCommand& command, const std::string& word) {
+    const auto equals = word.find('=');
+    const auto name = word.substr(0, equals);
+    const auto value = equals == std::string::npos ? std::string() : word.substr(equals + 1);
+    const auto number = [&value](std::uint32_t& into, int base) {
+        char* end = nullptr;
+        into = static_cast<std::uint32_t>(std::strtoul(value.c_str(), &end, base));
+        return !value.empty() && *end == '\0';
+    };
+    if (name == "ro") return command.read_only = true;
+    if (name == "allow_other") return command.allow_other = true;
+    if (name == "uid") return number(command.options.uid, 10);
+    if (name == "gid") return number(command.options.gid, 10);
+    if (name == "umask") return number(command.options.umask, 8);
+    if (name == "socket") return !(command.socket = value).empty();
+    if (name == "key") return !(command.access_key = value).empty();
+    for (const std::string known : {"rw", "user", "users", "noauto", "auto", "nofail", "_netdev", "defaults", "dev",
+                                    "nodev", "suid", "nosuid", "exec", "noexec", "noatime", "relatime"}) {
+        if (name == known) return true;
+    }
+    return name.starts_with("x-");
+}
+
+std::optional<std::string> take_mount_words(MountCommand& command, const std::vector<std::string>& lists) {
+    for (const auto& list : lists) {
+        for (std::size_t at = 0; at <= list.size();) {
+            const auto comma = std::min(list.find(',', at), list.size());
+            const auto word = list.substr(at, comma - at);
+            if (!word.empty() && !take_mount_word(command, word)) return word;
+            at = comma + 1;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
+    MountCommand command;
+    command.options.uid = ::getuid();
+    command.options.gid = ::getgid();
+    CLI::App app{"Shows a bucket as a folder: larder mount BUCKET FOLDER", "larder mount"};
+    app.add_option("bucket", command.bucket, "the bucket to show")->required();
+    app.add_option("folder", command.folder, "where: an empty folder of this machine")->required();
+    app.add_option("--socket", command.socket, "the daemon's file service (beside $LARDER_SOCKET)");
+    app.add_option("--key", command.access_key, "access key whose rights hold; its secret is in $LARDER_SECRET");
+    app.add_flag("--read-only", command.read_only, "refuse every change");
+    app.add_flag("--allow-other", command.allow_other, "let other users of this machine in (needs root or fuse.conf)");
+    app.add_option("--uid", command.options.uid, "owner of files that have none");
+    app.add_option("--gid", command.options.gid, "group of files that have none");
+    std::string umask = "022";
+    app.add_option("--umask", umask, "permissions that files without any do not have");
+    app.add_flag("-f,--foreground", command.foreground, "stay in the foreground and log to the terminal");
+    app.add_option("--log-level", command.log_level, "debug, info, warning or error");
+    std::vector<std::string> lists;
+    app.add_option("-o", lists, "options as mount(8) gives them");
+    app.footer(
+        "larder umount FOLDER ends it.   Line of /etc/fstab:  photos /mnt/photos fuse.larder defaults,_netdev 0 0");
+    app.set_version_flag("--version", "larder " LARDER_VERSION);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& wanted) {
+        return std::unexpected(app.exit(wanted));
+    } catch (const CLI::ParseError& wrong) {
+        std::cerr << "error: " << wrong.what() << "  [usage]\n  fix: larder mount --help\n";
+        return std::unexpected(kWrongUsage);
+    }
+    char* end = nullptr;
+    command.options.umask = static_cast<std::uint32_t>(std::strtoul(umask.c_str(), &end, 8));
+    std::optional<std::string> unknown;
+    if (umask.empty() || *end != '\0' || command.options.umask > 0777) unknown = "--umask " + umask;
+    if (!unknown) unknown = take_mount_words(command, lists);
+    if (unknown) {
+        std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";
+        return std::unexpected(kWrongUsage);
+    }
+    if (command.socket.empty()) command.socket = default_socket();
+    if (const char* secret = std::getenv("LARDER_SECRET")) command.secret = secret;
+    // The working folder changes when the program leaves the terminal.
+    for (auto* path : {&command.folder, &command.socket}) {
+        char whole[PATH_MAX];
+        if (::realpath(path->c_str(), whole) != nullptr) *path = whole;
+    }
+    command.options.read_only = command.read_only;
+    return command;
+}
+
+}  // namespace larder::fuse

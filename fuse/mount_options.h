@@ -1,0 +1,28 @@
+// The command line of larder-mount.
+#pragma once
+
+#include "fuse/mount.h"
+
+#include <optional>
+#include <string>
+
+namespace larder::fuse {
+
+struct MountCommand {
+    std::string bucket;
+    std::string folder;
+    std::string socket;      // of the daemon's file service
+    std::string access_key;  // empty: by the rights of this user on the socket
+    std::string secret;
+    bool foreground = false;
+    bool read_only = false;
+    bool allow_other = false;
+    std::string log_level = "warning";
+    Options options;
+};
+
+// Reads the words of the program, and those of mount(8) ("BUCKET DIR -o OPTIONS"). What is wrong, or asked for help, is
+// printed, and the exit code returned instead.
+std::expected<MountCommand, int> parse_mount_command(int argc, char** argv);
+
+}  // namespace larder::fuse

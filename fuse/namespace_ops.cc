@@ -1,0 +1,313 @@
+// Names: looking them up, making, moving and removing them.
+#include "fuse/filesystem.h"
+#include "src/base/encoding.h"
+#include "src/base/limits.h"
+
+#include <cerrno>
+#include <fcntl.h>
+
+namespace larder::fuse {
+
+namespace {
+
+// The key a new entry would get, or why it cannot be made.
+Answer<std::string> key_for_new(const Node& parent, const std::string& name, bool directory) {
+    if (name.size() > names::kNameBytesMax) return refuse(ENAMETOOLONG);
+    if (!base::is_utf8(name)) return refuse(EILSEQ);
+    if (!names::can_be_made(name)) return refuse(EINVAL);
+    if (parent.gone()) return refuse(ENOENT);
+    auto key = key_of(parent) + names::read(name).segment;
+    if (directory) key += '/';
+    if (key.size() > base::limits::kKeyBytesMax) return refuse(ENAMETOOLONG);
+    return key;
+}
+
+}  // namespace
+
+Task<Answer<NodePtr>> FileSystem::resolve(NodePtr parent, std::string name, bool use_known) {
+    if (name.size() > names::kNameBytesMax) co_return refuse(ENAMETOOLONG);
+    if (parent->gone()) co_return refuse(ENOENT);
+    const auto meaning = names::read(name);
+    if (meaning.kind == names::Meaning::Kind::search) co_return co_await search(parent, name, meaning.segment);
+    const bool object_only = meaning.kind == names::Meaning::Kind::object;
+    if (use_known) {
+        for (const bool directory : {true, false}) {
+            auto known = nodes_.child(*parent, meaning.segment, directory);
+            if (known && is_fresh(*known) && directory != object_only) co_return known;
+        }
+    }
+    const auto path = key_of(*parent) + meaning.segment;
+    if (path.size() > base::limits::kKeyBytesMax) co_return refuse(ENAMETOOLONG);
+    ANSWER(auto there, co_await store_.find(path));
+    if (parent->gone()) co_return refuse(ENOENT);
+    const auto learnt = env_.clock.now();
+    if (!there.directory) nodes_.remove(parent, meaning.segment, true);
+    if (!there.object) nodes_.remove(parent, meaning.segment, false);
+    if (object_only) {
+        if (!there.object || !there.directory) co_return refuse(ENOENT);
+        co_return nodes_.place(parent, meaning.segment, std::move(*there.object), learnt);
+    }
+    if (there.directory) co_return nodes_.place(parent, meaning.segment, std::move(*there.directory), learnt);
+    if (there.object) co_return nodes_.place(parent, meaning.segment, std::move(*there.object), learnt);
+    co_return refuse(ENOENT);
+}
+
+Task<Answer<NodePtr>> FileSystem::search(NodePtr parent, std::string name, std::string prefix) {
+    const auto directory = key_of(*parent);
+    std::string after;
+    for (;;) {
+        ANSWER(auto page, co_await store_.list(directory, after, base::limits::kListKeysMax));
+        for (auto& entry : page.entries) {
+            std::string_view segment = entry.key;
+            segment.remove_prefix(directory.size());
+            if (segment.ends_with('/')) segment.remove_suffix(1);
+            if (!segment.starts_with(prefix) || names::show(segment) != name) continue;
+            const std::string found(segment);
+            co_return nodes_.place(parent, found, std::move(entry), env_.clock.now());
+        }
+        if (!page.truncated) co_return refuse(ENOENT);
+        after = page.next;
+    }
+}
+
+Task<Answer<Found>> FileSystem::lookup(NodeId parent, std::string name) {
+    const auto directory = node(parent);
+    if (!directory) co_return refuse(ESTALE);
+    ANSWER(const auto there, co_await resolve(directory, std::move(name), true));
+    co_return found(there);
+}
+
+void FileSystem::forget(NodeId id, std::uint64_t lookups) {
+    nodes_.forget(id, lookups);
+}
+
+Task<Answer<NodePtr>> FileSystem::make_entry(NodePtr parent, std::string name, engine::NewFile file, Caller caller) {
+    if (options_.read_only) co_return refuse(EROFS);
+    auto& attributes = file.attributes;
+    attributes.uid = caller.uid;
+    attributes.gid = caller.gid;
+    const auto parent_mode = stat_of(*parent).st_mode;
+    if ((parent_mode & S_ISGID) != 0) {
+        attributes.gid = stat_of(*parent).st_gid;
+        if (S_ISDIR(*attributes.mode)) *attributes.mode |= S_ISGID;
+    }
+    const auto now = now_ns();
+    attributes.mtime_ns = attributes.atime_ns = attributes.ctime_ns = now;
+    ANSWER(file.key, key_for_new(*parent, name, S_ISDIR(*attributes.mode)));
+    ANSWER(auto entry, co_await store_.create(std::move(file)));
+    if (parent->gone()) co_return refuse(ENOENT);
+    touch_directory(parent);
+    co_return nodes_.place(parent, names::read(name).segment, std::move(entry), env_.clock.now());
+}
+
+Task<Answer<Found>> FileSystem::make(NodeId parent, std::string name, std::uint32_t mode, std::uint64_t device,
+                                     Caller caller) {
+    const auto directory = node(parent);
+    if (!directory) co_return refuse(ESTALE);
+    engine::NewFile file;
+    file.attributes.mode = mode;
+    if (S_ISCHR(mode) || S_ISBLK(mode)) file.attributes.device = device;
+    ANSWER(const auto made, co_await make_entry(directory, std::move(name), std::move(file), caller));
+    co_return found(made);
+}
+
+Task<Answer<Found>> FileSystem::make_directory(NodeId parent, std::string name, std::uint32_t mode, Caller caller) {
+    const auto directory = node(parent);
+    if (!directory) co_return refuse(ESTALE);
+    engine::NewFile file;
+    file.attributes.mode = S_IFDIR | (mode & 07777);
+    ANSWER(const auto made, co_await make_entry(directory, std::move(name), std::move(file), caller));
+    made->subdirectories = 0;
+    if (directory->subdirectories) ++*directory->subdirectories;
+    co_return found(made);
+}
+
+Task<Answer<Found>> FileSystem::make_symlink(NodeId parent, std::string name, std::string target, Caller caller) {
+    const auto directory = node(parent);
+    if (!directory) co_return refuse(ESTALE);
+    engine::NewFile file;
+    file.attributes.mode = S_IFLNK | 0777;
+    file.content = std::move(target);
+    ANSWER(const auto made, co_await make_entry(directory, std::move(name), std::move(file), caller));
+    co_return found(made);
+}
+
+Task<Answer<Found>> FileSystem::link(NodeId id, NodeId parent, std::string name) {
+    if (options_.read_only) co_return refuse(EROFS);
+    const auto file = node(id);
+    const auto directory = node(parent);
+    if (!file || !directory) co_return refuse(ESTALE);
+    if (file->gone()) co_return refuse(ENOENT);
+    ANSWER(auto key, key_for_new(*directory, name, false));
+    // The content moves to a row of its own, which an open handle does not follow.
+    ANSWER_VOID(co_await commit_below(file));
+    ANSWER(auto entry, co_await store_.link(key_of(*file), std::move(key), now_ns()));
+    touch_directory(directory);
+    file->entry = entry;
+    co_return found(nodes_.place(directory, names::read(name).segment, std::move(entry), env_.clock.now()));
+}
+
+Task<Answer<>> FileSystem::unlink(NodeId parent, std::string name) {
+    if (options_.read_only) co_return refuse(EROFS);
+    const auto directory = node(parent);
+    if (!directory) co_return refuse(ESTALE);
+    ANSWER(const auto file, co_await resolve(directory, name, true));
+    if (file->directory) co_return refuse(EISDIR);
+    ANSWER_VOID(co_await hold_content(file));
+    ANSWER_VOID(co_await keep_directory(directory));
+    const auto segment = names::read(name).segment;
+    const auto key = key_of(*directory) + segment;
+    ANSWER(auto left, co_await store_.remove(key, now_ns()));
+    file->entry.links = left.links;
+    file->entry.state = left.state;
+    file->entry.attributes.ctime_ns = now_ns();
+    nodes_.remove(directory, segment, false);
+    touch_directory(directory);
+    co_return Answer<>();
+}
+
+Task<Answer<>> FileSystem::remove_directory(NodeId parent, std::string name) {
+    if (options_.read_only) co_return refuse(EROFS);
+    const auto directory = node(parent);
+    if (!directory) co_return refuse(ESTALE);
+    ANSWER(const auto child, co_await resolve(directory, name, true));
+    if (!child->directory) co_return refuse(ENOTDIR);
+    ANSWER_VOID(co_await keep_directory(directory));
+    const auto removed = co_await store_.remove(key_of(*child), now_ns());
+    if (!removed && (removed.error().is(base::Code::conflict) ||
+                     (child->entry.implied && removed.error().is(base::Code::not_found)))) {
+        co_return refuse(ENOTEMPTY);
+    }
+    ANSWER_VOID(removed);
+    nodes_.remove(directory, names::read(name).segment, true);
+    if (directory->subdirectories) --*directory->subdirectories;
+    touch_directory(directory);
+    co_return Answer<>();
+}
+
+Task<Answer<>> FileSystem::rename(NodeId parent, std::string name, NodeId new_parent, std::string new_name,
+                                  unsigned flags) {
+    if (options_.read_only) co_return refuse(EROFS);
+    if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) co_return refuse(EINVAL);
+    const auto from = node(parent);
+    const auto to = node(new_parent);
+    if (!from || !to) co_return refuse(ESTALE);
+    ANSWER(const auto moved, co_await resolve(from, name, true));
+    auto there = co_await resolve(to, new_name, true);
+    if (!there && there.error() != ENOENT) co_return refuse(there.error());
+    if ((flags & RENAME_EXCHANGE) != 0) {
+        if (!there) co_return refuse(ENOENT);
+        co_return co_await exchange(from, moved, to, *there);
+    }
+    const bool exclusive = (flags & RENAME_NOREPLACE) != 0;
+    if (there && exclusive) co_return refuse(EEXIST);
+    if (there && *there == moved) co_return Answer<>();
+    if (there && (*there)->directory != moved->directory) co_return refuse(moved->directory ? ENOTDIR : EISDIR);
+    ANSWER_VOID(key_for_new(*to, new_name, moved->directory));
+    ANSWER_VOID(co_await keep_directory(from));
+    ANSWER_VOID(co_await commit_below(moved));
+    if (there) ANSWER_VOID(co_await hold_content(*there));
+    const auto segment = names::read(name).segment;
+    const auto target = names::read(new_name).segment;
+    if (moved->directory) {
+        ANSWER_VOID(co_await rename_directory(from, segment, to, target, exclusive));
+    } else {
+        ANSWER_VOID(co_await rename_file(from, segment, to, target, exclusive));
+    }
+    touch_directory(from);
+    touch_directory(to);
+    co_return Answer<>();
+}
+
+Task<Answer<>> FileSystem::rename_file(NodePtr from, std::string segment, NodePtr to, std::string target,
+                                       bool exclusive) {
+    const auto moved = nodes_.child(*from, segment, false);
+    const auto replaced = nodes_.child(*to, target, false);
+    ANSWER(auto entry, co_await store_.rename(key_of(*from) + segment, key_of(*to) + target, exclusive, now_ns()));
+    if (replaced && replaced->entry.links > 0) {
+        --replaced->entry.links;
+        replaced->entry.attributes.ctime_ns = now_ns();
+    }
+    nodes_.move(from, segment, to, target, false);
+    if (moved) {
+        // The bytes are the same under their new version.
+        if (moved->cached == moved->entry.version) moved->cached = entry.version;
+        moved->entry = std::move(entry);
+        moved->learnt = env_.clock.now();
+    }
+    co_return Answer<>();
+}
+
+Task<Answer<>> FileSystem::rename_directory(NodePtr from, std::string segment, NodePtr to, std::string target,
+                                            bool exclusive) {
+    const auto moved = nodes_.child(*from, segment, true);
+    const auto old_key = key_of(*from) + segment + '/';
+    const auto new_key = key_of(*to) + target + '/';
+    const auto done = co_await store_.rename_directory(old_key, new_key, now_ns());
+    if (!done && done.error().is(base::Code::conflict)) co_return refuse(exclusive ? EEXIST : ENOTEMPTY);
+    ANSWER_VOID(done);
+    const bool replaced = nodes_.child(*to, target, true) != nullptr;
+    nodes_.move(from, segment, to, target, true);
+    if (moved) moved->entry.attributes.ctime_ns = now_ns();
+    if (from->subdirectories) --*from->subdirectories;
+    if (to->subdirectories && !replaced) ++*to->subdirectories;
+    co_return Answer<>();
+}
+
+Task<Answer<>> FileSystem::exchange(NodePtr from, NodePtr first, NodePtr to, NodePtr second) {
+    if (first == second) co_return Answer<>();
+    // A file and a directory cannot take each other's key in one step.
+    if (first->directory != second->directory) co_return refuse(EINVAL);
+    ANSWER_VOID(co_await commit_below(first));
+    ANSWER_VOID(co_await commit_below(second));
+    const auto place_of = [](const Node& node, const NodePtr& parent) {
+        for (const auto& place : node.places) {
+            if (place.parent == parent) return place.segment;
+        }
+        return std::string();
+    };
+    const auto segment = place_of(*first, from);
+    const auto other = place_of(*second, to);
+    ANSWER_VOID(co_await store_.exchange(key_of(*from) + segment + (first->directory ? "/" : ""),
+                                         key_of(*to) + other + (second->directory ? "/" : ""), now_ns()));
+    nodes_.exchange(from, segment, first->directory, to, other, second->directory);
+    first->stale = second->stale = true;
+    touch_directory(from);
+    touch_directory(to);
+    co_return Answer<>();
+}
+
+Task<Answer<>> FileSystem::keep_directory(NodePtr directory) {
+    if (!directory->entry.implied || directory->id == kRootNode) co_return Answer<>();
+    engine::FileAttributes times;
+    times.mtime_ns = times.ctime_ns = now_ns();
+    ANSWER(auto entry, co_await store_.set_attributes(key_of(*directory), std::move(times)));
+    directory->entry = std::move(entry);
+    co_return Answer<>();
+}
+
+void FileSystem::touch_directory(const NodePtr& directory) {
+    auto& attributes = directory->entry.attributes;
+    attributes.mtime_ns = attributes.ctime_ns = now_ns();
+    if (directory->id == kRootNode || directory->entry.implied) return;
+    if (std::exchange(directory->times_dirty, true)) return;
+    // Stored once for the many changes that come together.
+    tasks_.spawn(store_times_later(directory));
+}
+
+Task<void> FileSystem::store_times_later(NodePtr directory) {
+    co_await env_.clock.sleep_for(std::chrono::seconds(2));
+    co_await store_times(directory);
+}
+
+Task<void> FileSystem::store_times(NodePtr directory) {
+    if (!std::exchange(directory->times_dirty, false) || directory->gone()) co_return;
+    engine::FileAttributes times;
+    times.mtime_ns = directory->entry.attributes.mtime_ns;
+    times.ctime_ns = directory->entry.attributes.ctime_ns;
+    // A directory removed meanwhile has no times; one that cannot be reached shows its older ones later.
+    const auto stored = co_await store_.set_attributes(key_of(*directory), std::move(times));
+    if (stored) directory->entry.state = stored->state;
+}
+
+}  // namespace larder::fuse

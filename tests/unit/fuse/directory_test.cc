@@ -1,0 +1,82 @@
+// Listings: every child once, under the name by which it is found.
+#include "tests/unit/fuse/harness.h"
+
+#include <cerrno>
+
+namespace larder::fuse {
+namespace {
+
+TEST_CASE("every key shows under a name that finds it", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    const std::string long_one(400, 'l');
+    const std::vector<std::string> keys = {"a",    "a/b",   "a-b",    "a.b/c", "a//c", "dots/./x", "dots/../y",
+                                           "%dot", "x%obj", long_one, "z/",    "q",    "q/",       "q-"};
+    for (const auto& key : keys) store.put(key, key.ends_with('/') ? "" : "content of " + key);
+    Mount mount(world, store);
+    for (const int room : {1, 2, 3, 100}) {
+        CHECK(mount.names("", room) == std::vector<std::string>{"%dot%", names::show(long_one), "a", "a%obj", "a-b",
+                                                                "a.b", "dots", "q", "q%obj", "q-", "x%obj%", "z"});
+        CHECK(mount.names("a", room) == std::vector<std::string>{"%empty", "b"});
+        CHECK(mount.names("dots", room) == std::vector<std::string>{"%dot", "%dotdot"});
+    }
+    CHECK(*mount.get("a%obj") == "content of a");
+    CHECK(*mount.get("a/b") == "content of a/b");
+    CHECK(*mount.get("a/%empty/c") == "content of a//c");
+    CHECK(*mount.get("dots/%dotdot/y") == "content of dots/../y");
+    CHECK(*mount.get("%dot%") == "content of %dot");
+    CHECK(*mount.get(names::show(long_one)) == "content of " + long_one);
+    CHECK(mount.put("new%obj", "x").error() == EINVAL);
+    CHECK(mount.put(std::string(256, 'n'), "x").error() == ENAMETOOLONG);
+    CHECK(mount.put("\xff", "x").error() == EILSEQ);
+}
+
+TEST_CASE("a large directory is read in pages, each entry once", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    for (int i = 0; i < 2500; ++i) store.put("d/" + std::to_string(i), "");
+    Mount mount(world, store);
+    CHECK(mount.names("d", 7).size() == 2500);
+    CHECK(mount.names("d", 999).size() == 2500);
+}
+
+TEST_CASE("a directory can be read from an earlier place again", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    for (int i = 0; i < 3000; ++i) store.put("k" + std::to_string(10'000 + i), "");
+    Mount mount(world, store);
+    const auto directory = *mount.run(mount.files().open_directory(kRootNode));
+    const auto at = [&](std::uint64_t offset) {
+        std::string first;
+        const auto take = [&first](const DirectoryEntry& entry) {
+            if (first.empty()) return first = entry.name, true;
+            return false;
+        };
+        REQUIRE(mount.run(mount.files().read_directory(directory, offset, false, take)));
+        return first;
+    };
+    CHECK(at(2) == "k10000");
+    CHECK(at(2502) == "k12500");
+    CHECK(at(12) == "k10010");
+    CHECK(at(0) == ".");
+    CHECK(at(3002) == "");
+}
+
+TEST_CASE("forgotten nodes leave memory", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    for (int i = 0; i < 100; ++i) store.put("d/" + std::to_string(i), "");
+    Mount mount(world, store);
+    std::vector<NodeId> nodes;
+    for (int i = 0; i < 100; ++i) nodes.push_back(mount.find("d/" + std::to_string(i))->node);
+    const auto d = mount.find("d")->node;
+    CHECK(mount.files().nodes() == 102);
+    for (const auto node : nodes) mount.files().forget(node, 1);
+    CHECK(mount.files().nodes() == 2);
+    mount.files().forget(d, 101);
+    CHECK(mount.files().nodes() == 1);
+    CHECK(mount.find("d/5"));
+}
+
+}  // namespace
+}  // namespace larder::fuse
