@@ -154,9 +154,28 @@ void add_node_commands(Tree& tree) {
         made->callback([&tree, made, init] {
             auto words = made->remaining();
             if (init) words.insert(words.begin(), "--init");
-            tree.chosen = [words](Session&) { return run_server(words); };
+            tree.chosen = [words](Session&) { return run_beside("larderd", "larder-server", words); };
         });
     }
+}
+
+// Their words are another program's.
+void add_mount_commands(Tree& tree) {
+    auto* mount =
+        tree.app.add_subcommand("mount", "Show a bucket as a folder (larder mount BUCKET FOLDER); ls: what is");
+    mount->prefix_command()->fallthrough(false)->set_help_flag();
+    mount->callback([&tree, mount] {
+        const auto words = mount->remaining();
+        tree.chosen = [words](Session& session) {
+            return words == std::vector<std::string>{"ls"} ? list_mounts(session) : mount_bucket(session, words);
+        };
+    });
+    auto* umount = tree.app.add_subcommand("umount", "End a mount (larder umount FOLDER)");
+    umount->prefix_command()->fallthrough(false);
+    umount->callback([&tree, umount] {
+        const auto words = umount->remaining();
+        tree.chosen = [words](Session&) { return unmount(words); };
+    });
 }
 
 void add_globals(Tree& tree) {
@@ -185,6 +204,7 @@ int run(int argc, char** argv) {
     add_bucket_commands(tree);
     add_key_commands(tree);
     add_node_commands(tree);
+    add_mount_commands(tree);
     try {
         tree.app.parse(argc, argv);
     } catch (const CLI::Success& wanted) {

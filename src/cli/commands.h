@@ -68,8 +68,13 @@ Outcome<void> each_object(Session& session, const Remote& place, bool recursive,
                           const std::function<Outcome<void>(const boost::json::object&)>& visit,
                           const std::function<void(std::string_view)>& visit_prefix = {});
 
-// Replaces this program by larderd. Returns only on failure.
-Done run_server(const std::vector<std::string>& arguments);
+// Replaces this program by another of ours, or of `package`. Returns only on failure.
+Done run_beside(const std::string& program, const std::string& package, const std::vector<std::string>& arguments);
+
+// `words` are those of larder-mount.
+Done mount_bucket(Session& session, std::vector<std::string> words);
+Done unmount(const std::vector<std::string>& words);
+Done list_mounts(Session& session);
 
 Done print_completion(const std::string& shell);
 

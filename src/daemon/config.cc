@@ -32,6 +32,7 @@ constexpr TextKey kTextKeys[] = {
     {"s3_address", &Config::s3_address},
     {"health_address", &Config::health_address},
     {"admin_socket", &Config::admin_socket},
+    {"files_socket", &Config::files_socket},
     {"region", &Config::region},
     {"root_domain", &Config::root_domain},
     {"certificate_file", &Config::certificate_file},
@@ -103,6 +104,8 @@ void add_options(CLI::App& app, Config& config) {
     app.add_option("--s3", config.s3_address, "address of the S3 endpoint (" + config.s3_address + ")");
     app.add_option("--health", config.health_address, "address of /health and /metrics, or none");
     app.add_option("--socket", config.admin_socket, "administration socket");
+    app.add_option("--files-socket", config.files_socket,
+                   "socket that mounts connect to, or none; default beside the other");
     app.add_option("--region", config.region, "region name for clients (us-east-1 is accepted beside it)");
     app.add_option("--root-domain", config.root_domain, "buckets are also at BUCKET.ROOT-DOMAIN");
     app.add_option("--certificate", config.certificate_file, "PEM chain: the S3 endpoint speaks TLS");
@@ -191,6 +194,9 @@ std::expected<Parsed, admin::Problem> parse_config(int argc, char** argv) {
     if (config.admin_socket.empty()) {
         config.admin_socket = ::access("/run/larder", W_OK) == 0 && !config.quick_start ? "/run/larder/admin.sock"
                                                                                         : config.data + "/admin.sock";
+    }
+    if (config.files_socket.empty()) {
+        config.files_socket = config.admin_socket.substr(0, config.admin_socket.rfind('/') + 1) + "files.sock";
     }
     TRY_VOID(check(config));
     if (config.show_config) {

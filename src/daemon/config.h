@@ -15,6 +15,7 @@ struct Config {
     std::string s3_address = ":3900";
     std::string health_address = "127.0.0.1:3903";  // /health and /metrics; "none" for no such listener
     std::string admin_socket;                       // empty: /run/larder/admin.sock as a service, else DATA/admin.sock
+    std::string files_socket;                       // of mounts; empty: files.sock beside the other; or "none"
     std::string region = "us-east-1";
     std::string root_domain;  // for virtual-host style: "s3.example.org"; empty: path style only
     std::string certificate_file;

@@ -1,6 +1,8 @@
 #include "src/daemon/daemon.h"
 
 #include "replication/engine.h"
+#include "replication/files.h"
+#include "replication/remote/file_server.h"
 #include "s3/s3_server.h"
 #include "src/admin/admin_api.h"
 #include "src/base/log.h"
@@ -131,11 +133,26 @@ class Daemon {
             health.address = config_.health_address;
             TRY_VOID(bind(health, admin_->health_handler()));
         }
-        return {};
+        return listen_files();
+    }
+
+    Started listen_files() {
+        if (config_.files_socket == "none") return {};
+        remote::FileServices services;
+        services.find_bucket = [this](std::string_view name) { return engine_->find_bucket(name); };
+        services.find_key = [this](std::string_view id) { return engine_->find_key(id); };
+        services.open = [this](const engine::Bucket& bucket) { return engine_->files(bucket.id); };
+        remote::FileServerOptions options;
+        options.socket = config_.files_socket;
+        files_ = std::make_unique<remote::FileServer>(world_, metrics_, std::move(services), std::move(options));
+        return judge_listening(files_->listen());
     }
 
     Started bind(const http::ListenOptions& options, http::Handler handler) {
-        const auto bound = server_->listen(options, std::move(handler));
+        return judge_listening(server_->listen(options, std::move(handler)));
+    }
+
+    static Started judge_listening(const base::Result<void>& bound) {
         if (bound) return {};
         auto problem = admin::problem_of(bound.error());
         if (bound.error().code == base::Code::already_exists) {
@@ -195,10 +212,17 @@ class Daemon {
 
     io::Task<void> stop() {
         ::sd_notify(0, "STOPPING=1");
+        const auto deadline = world_.env().clock.after(kDrainTime);
+        // The mounts first: they are told at once and wait for the next daemon.
+        if (files_) {
+            const auto cut = co_await files_->drain(deadline);
+            if (cut > 0) log::warning("mounts were cut at the stop", {{"connections", cut}});
+        }
         if (server_) {
-            const auto cut = co_await server_->drain(world_.env().clock.after(kDrainTime));
+            const auto cut = co_await server_->drain(deadline);
             if (cut > 0) log::warning("requests were cut at the stop", {{"requests", cut}});
         }
+        files_.reset();
         if (engine_) {
             const auto closed = co_await engine_->close();
             if (!closed)
@@ -221,6 +245,7 @@ class Daemon {
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<s3::S3Door> s3_;
     std::unique_ptr<admin::AdminApi> admin_;
+    std::unique_ptr<remote::FileServer> files_;
     io::TaskGroup tasks_;
     int exit_ = 0;
 };

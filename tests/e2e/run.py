@@ -13,6 +13,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import damage  # noqa: E402
+import mount  # noqa: E402
 from daemon import Daemon  # noqa: E402
 
 SIZES = [0, 1, 16 * 1024, 16 * 1024 + 1, 1 << 20, (1 << 20) + 1, 9_000_000, 20_000_000]
@@ -275,7 +276,7 @@ def main():
     parser.add_argument("--label", default="")
     parser.add_argument("-k", default="")
     arguments = parser.parse_args()
-    known = sorted({**globals(), **vars(damage)}.items())
+    known = sorted({**globals(), **vars(damage), **vars(mount)}.items())
     tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n]
     failed = 0
     for name, test in tests:

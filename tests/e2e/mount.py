@@ -1,0 +1,229 @@
+"""The folder: a real mount over a real daemon, seen through S3 as well. Run by run.py; needs /dev/fuse."""
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+
+from signing import Connection
+
+SEEN_WITHIN = 1.0  # seconds until one door shows what the other did
+PATIENCE = 60
+
+
+def can_mount():
+    return os.path.exists("/dev/fuse") and os.access("/dev/fuse", os.R_OK | os.W_OK)
+
+
+class Hung(Exception):
+    pass
+
+
+def needs_fuse(test):
+    """Skips where the machine cannot mount, and ends a call that hangs."""
+    def run(d, tmp):
+        if not can_mount():
+            print("      no /dev/fuse here: skipped", flush=True)
+            return
+
+        def give_up(*_):
+            raise Hung("a call on the mount took too long")
+        before = signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(PATIENCE)
+        try:
+            test(d, tmp)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+    run.__name__ = test.__name__
+    return run
+
+
+@contextlib.contextmanager
+def mounted(d, tmp, *words, bucket="home"):
+    folder = os.path.join(tmp, "folder")
+    os.makedirs(folder, exist_ok=True)
+    d.cli("mount", bucket, folder, *words)
+    try:
+        yield folder
+    finally:
+        d.cli("umount", folder, check=False)
+        subprocess.run(["fusermount3", "-uz", folder], check=False, capture_output=True)
+
+
+def s3(d, method, key, body=b""):
+    return Connection(d.port, d.key_id, d.secret).request(method, f"/home/{key}", body)
+
+
+def soon(holds):
+    """Whether it holds within the time that one door may lag behind the other."""
+    end = time.monotonic() + SEEN_WITHIN
+    while time.monotonic() < end:
+        if holds():
+            return True
+    return holds()
+
+
+def write(path, content, sync=False):
+    with open(path, "wb") as f:
+        f.write(content)
+        if sync:
+            f.flush()
+            os.fsync(f.fileno())
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+@needs_fuse
+def test_mount_and_s3_show_the_same(d, tmp):
+    body = random.Random(1).randbytes(20 << 20)
+    assert s3(d, "PUT", "from-s3.bin", body)[0] == 200
+    with mounted(d, tmp) as folder:
+        assert read(f"{folder}/from-s3.bin") == body
+        write(f"{folder}/from-folder.bin", body[::-1])
+        assert s3(d, "GET", "from-folder.bin") == (200, body[::-1])
+        os.mkdir(f"{folder}/photos")
+        os.rename(f"{folder}/from-folder.bin", f"{folder}/photos/moved.bin")
+        assert s3(d, "GET", "from-folder.bin")[0] == 404
+        assert s3(d, "GET", "photos/moved.bin") == (200, body[::-1])
+        os.remove(f"{folder}/from-s3.bin")
+        assert s3(d, "GET", "from-s3.bin")[0] == 404
+        assert not os.path.exists(f"{folder}/new")
+        assert s3(d, "PUT", "new", b"x")[0] == 200
+        assert soon(lambda: os.path.exists(f"{folder}/new"))
+        assert s3(d, "PUT", "new", b"changed")[0] == 200
+        assert read(f"{folder}/new") == b"changed"
+        assert soon(lambda: os.stat(f"{folder}/new").st_size == 7)
+        assert s3(d, "DELETE", "photos/moved.bin")[0] == 204
+        assert soon(lambda: os.listdir(f"{folder}/photos") == [])
+        os.rmdir(f"{folder}/photos")
+        assert os.listdir(folder) == ["new"]
+        assert os.path.ismount(folder)
+        assert folder in d.cli("mount", "ls").decode()
+    assert not os.path.ismount(folder)
+    assert d.cli("verify")
+
+
+@needs_fuse
+def test_mount_files_are_written_anywhere(d, tmp):
+    dice = random.Random(2)
+    with mounted(d, tmp) as folder:
+        path = f"{folder}/file"
+        expected = bytearray(dice.randbytes(3 << 20))
+        write(path, expected)
+        with open(path, "r+b") as f:
+            for _ in range(200):
+                at, size = dice.randrange(4 << 20), dice.randrange(1, 20_000)
+                part = dice.randbytes(size)
+                os.pwrite(f.fileno(), part, at)
+                if at > len(expected):
+                    expected.extend(bytes(at - len(expected)))
+                expected[at:at + size] = part
+                if dice.random() < 0.1:
+                    os.fsync(f.fileno())
+                if dice.random() < 0.05:
+                    size = dice.randrange(4 << 20)
+                    os.ftruncate(f.fileno(), size)
+                    expected = expected[:size] + bytes(max(0, size - len(expected)))
+        assert read(path) == expected
+        assert s3(d, "GET", "file") == (200, bytes(expected))
+
+
+@needs_fuse
+def test_mount_keeps_attributes_beside_the_content(d, tmp):
+    assert s3(d, "PUT", "plain", b"x")[0] == 200
+    with mounted(d, tmp) as folder:
+        os.chmod(f"{folder}/plain", 0o640)
+        os.utime(f"{folder}/plain", ns=(5_000_000_000, 1_700_000_000_123_456_789))
+        os.setxattr(f"{folder}/plain", "user.colour", b"blue")
+        os.symlink("plain", f"{folder}/link")
+        os.link(f"{folder}/plain", f"{folder}/second")
+        write(f"{folder}/second", b"both")
+        assert read(f"{folder}/plain") == b"both" and os.stat(f"{folder}/plain").st_nlink == 2
+        os.utime(f"{folder}/plain", ns=(5_000_000_000, 1_700_000_000_123_456_789))
+    with mounted(d, tmp) as folder:
+        stat = os.stat(f"{folder}/plain")
+        assert stat.st_mode == 0o100640 and stat.st_mtime_ns == 1_700_000_000_123_456_789, stat
+        assert os.getxattr(f"{folder}/plain", "user.colour") == b"blue"
+        assert os.readlink(f"{folder}/link") == "plain"
+        assert os.stat(f"{folder}/second").st_ino == stat.st_ino
+        assert s3(d, "GET", "second") == (200, b"both")
+        os.remove(f"{folder}/plain")
+        assert read(f"{folder}/second") == b"both"
+
+
+@needs_fuse
+def test_mount_survives_the_daemon_and_its_own_end(d, tmp):
+    body = random.Random(3).randbytes(5 << 20)
+    with mounted(d, tmp) as folder:
+        write(f"{folder}/kept", body, sync=True)
+        d.kill()
+        d.start()
+        assert soon_or_later(lambda: read(f"{folder}/kept") == body)
+        assert soon_or_later(lambda: write(f"{folder}/after", b"again") or True)
+        assert read(f"{folder}/after") == b"again"
+        write(f"{folder}/last", body[:100_000], sync=True)
+        subprocess.run(["pkill", "-9", "-f", f"larder-mount home {folder}"], check=False)
+    with mounted(d, tmp) as folder:
+        assert read(f"{folder}/kept") == body
+        assert read(f"{folder}/last") == body[:100_000]
+
+
+def soon_or_later(act):
+    """Again while the mount finds its way back to the daemon."""
+    end = time.monotonic() + PATIENCE / 2
+    while True:
+        try:
+            return act()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+
+
+@needs_fuse
+def test_mount_carries_programs(d, tmp):
+    with mounted(d, tmp) as folder:
+        repository = f"{folder}/repository"
+        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", repository]
+        subprocess.run(["git", "init", "-q", repository], check=True)
+        for i in range(30):
+            os.makedirs(f"{repository}/d{i % 5}", exist_ok=True)
+            write(f"{repository}/d{i % 5}/f{i}", str(i).encode() * 100)
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", "all"], check=True)
+        subprocess.run([*git, "fsck", "--strict"], check=True, capture_output=True)
+        assert subprocess.run([*git, "status", "--porcelain"], check=True, capture_output=True).stdout == b""
+        base = sqlite3.connect(f"{folder}/base.db")
+        base.execute("create table t(a, b)")
+        for i in range(50):
+            with base:
+                base.execute("insert into t values(?, ?)", (i, "x" * i))
+        assert base.execute("pragma integrity_check").fetchone() == ("ok",)
+        assert base.execute("select count(*) from t").fetchone() == (50,)
+        base.close()
+
+
+@needs_fuse
+def test_mount_says_what_is_wrong(d, tmp):
+    folder = f"{tmp}/wrong"
+    os.mkdir(folder)
+    missing = d.cli("mount", "nowhere", folder, check=False)
+    assert missing.returncode == 3 and b"nowhere" in missing.stderr and b"fix:" in missing.stderr, missing
+    no_folder = d.cli("mount", "home", f"{tmp}/none", check=False)
+    assert no_folder.returncode == 3 and b"mkdir -p" in no_folder.stderr, no_folder
+    no_daemon = d.cli("mount", "home", folder, "--socket", f"{tmp}/none.sock", check=False)
+    assert no_daemon.returncode == 5 and b"larder status" in no_daemon.stderr, no_daemon
+    usage = d.cli("mount", "home", folder, "-o", "sticky", check=False)
+    assert usage.returncode == 2 and b"sticky" in usage.stderr, usage
+    assert not os.path.ismount(folder)
+    with mounted(d, tmp, "--read-only") as shown:
+        try:
+            write(f"{shown}/x", b"x")
+            raise AssertionError("a read-only mount was written to")
+        except OSError as error:
+            assert error.errno == 30, error
