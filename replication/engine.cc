@@ -122,8 +122,10 @@ Task<Result<void>> LocalEngine::open() {
                    [this](const table::RowKey& key, const table::StoredRow& after) { object_changed(key, after); });
     replica_ = std::make_unique<table::Replica>(env_.network, *rows_, *placement_, *tags_);
     const auto coordinator = [this](table::TableId table) {
-        return std::make_unique<table::Coordinator>(env_, *placement_, *tags_,
-                                                    table::TableOptions{.table = table, .rules = {}});
+        auto rows = std::make_unique<table::Coordinator>(env_, *placement_, *tags_,
+                                                         table::TableOptions{.table = table, .rules = {}});
+        rows->use_local(*replica_, kSelf);
+        return rows;
     };
     bucket_rows_ = coordinator(model::kBuckets);
     name_rows_ = coordinator(model::kBucketNames);

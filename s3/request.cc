@@ -36,6 +36,7 @@ bool looks_like_ipv4(std::string_view name) {
 
 std::optional<std::vector<std::pair<std::string, std::string>>> parse_pairs(std::string_view text) {
     std::vector<std::pair<std::string, std::string>> out;
+    out.reserve(static_cast<std::size_t>(std::ranges::count(text, '&')) + 1);
     while (!text.empty()) {
         const auto end = text.find('&');
         const auto item = text.substr(0, end);

@@ -25,6 +25,12 @@ bool is_final(const base::Error& error) {
     return error.is(Code::no_space) || error.is(Code::corrupted) || error.is(Code::shutting_down);
 }
 
+std::vector<Proposal> one(Proposal proposal) {
+    std::vector<Proposal> out;
+    out.push_back(std::move(proposal));
+    return out;
+}
+
 Proposal proposal_of(const RowKey& key, Tag version, std::optional<Value> value) {
     Proposal proposal{key, version, !value.has_value(), {}};
     if (value) proposal.value = std::move(*value);
@@ -62,7 +68,23 @@ io::Task<Result<quorum::Answers>> Coordinator::ask(quorum::ReplicaSet set, std::
     co_return answers;
 }
 
-io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, std::string body, std::size_t needed) {
+// What a request to the only replica adds up to, as ask() has it.
+Result<Coordinator::Round> Coordinator::round_of(Result<Reply> reply) {
+    if (!reply && is_final(reply.error())) return base::fail(reply.error());
+    Round round;
+    round.replies.emplace_back();
+    if (reply) round.replies.back() = std::move(*reply);
+    tags_.see(round.greatest());
+    return round;
+}
+
+io::Task<Result<Coordinator::Round>> Coordinator::send_here(RowRequest request) {
+    co_return round_of(co_await local_.replica->answer(options_.table, std::move(request)));
+}
+
+io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, RowRequest request, std::size_t needed) {
+    const auto set = set_of(place);
+    if (is_here(set)) co_return co_await send_here(std::move(request));
     const auto enough = [needed](const quorum::Answers& answers) {
         std::size_t oks = 0;
         for (const auto& answer : answers) {
@@ -71,7 +93,7 @@ io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, std::string
         }
         return oks >= needed;
     };
-    CO_TRY(auto answers, co_await ask(set_of(place), std::move(body), enough));
+    CO_TRY(auto answers, co_await ask(set, encode(options_.table, request), enough));
     Round round;
     for (auto& answer : answers) {
         round.replies.emplace_back();
@@ -86,23 +108,30 @@ io::Task<Result<Coordinator::Round>> Coordinator::send(RowKey place, std::string
 io::Task<Result<Coordinator::Round>> Coordinator::accept(AcceptKind kind, Tag tag, std::vector<Proposal> proposals,
                                                          std::size_t needed) {
     AcceptRequest request{kind, tag, std::move(proposals)};
-    const auto place = request.proposals.front().key;
-    return send(place, encode(options_.table, request), needed);
+    if (is_here(set_of(request.proposals.front().key))) return send_here(std::move(request));
+    auto place = request.proposals.front().key;
+    return send(std::move(place), std::move(request), needed);
 }
 
 io::Task<Result<Row>> Coordinator::read(RowKey key, bool with_body) {
     const auto set = set_of(key);
-    CO_TRY(const auto round, co_await send(key, encode(options_.table, ReadRequest{key, with_body}), set.read_quorum));
+    if (is_here(set)) {
+        // What the only replica holds is what there is.
+        CO_TRY(auto round, round_of(local_.replica->read(options_.table, {std::move(key), with_body})));
+        if (round.oks() < set.read_quorum) co_return no_quorum();
+        co_return row_of(std::move(round.replies.front()->rows.front()));
+    }
+    CO_TRY(const auto round, co_await send(key, ReadRequest{key, with_body}, set.read_quorum));
     if (round.oks() < set.read_quorum) co_return no_quorum();
-    const auto newest = round.newest(0);
-    if (newest.holders >= set.read_quorum || !options_.rules.read_writes_back) co_return row_of(newest.row);
+    auto newest = round.newest(0);
+    if (newest.holders >= set.read_quorum || !options_.rules.read_writes_back) co_return row_of(std::move(newest.row));
     if (!with_body && newest.row.row.body_size > 0) {
         // Completing the value needs all of it.
         co_return co_await read(key, true);
     }
     CO_TRY(const auto written, co_await accept(AcceptKind::write_back, newest.row.row.acc,
                                                {same_again(key, newest.row)}, set.write_quorum));
-    if (written.oks() >= set.write_quorum) co_return row_of(newest.row);
+    if (written.oks() >= set.write_quorum) co_return row_of(std::move(newest.row));
     co_return co_await settle(key);
 }
 
@@ -113,7 +142,8 @@ io::Task<Result<Tag>> Coordinator::write(RowKey key, std::optional<Value> value)
 io::Task<Result<Tag>> Coordinator::write_made(RowKey key, Make make) {
     const auto needed = write_quorum(key);
     const auto tag = tags_.next();
-    CO_TRY(const auto round, co_await accept(AcceptKind::optimistic, tag, {proposal_of(key, tag, make(tag))}, needed));
+    CO_TRY(const auto round,
+           co_await accept(AcceptKind::optimistic, tag, one(proposal_of(key, tag, make(tag))), needed));
     if (round.oks() >= needed) co_return tag;
     if (round.clean_refusal() || !options_.rules.ambiguous_is_not_resent) {
         co_return co_await write_after_read(key, make, round.greatest());
@@ -124,12 +154,12 @@ io::Task<Result<Tag>> Coordinator::write_made(RowKey key, Make make) {
 // The two-phase form, taken when the optimistic one met something newer.
 io::Task<Result<Tag>> Coordinator::write_after_read(RowKey key, Make make, Tag above) {
     const auto set = set_of(key);
-    CO_TRY(const auto seen, co_await send(key, encode(options_.table, ReadRequest{key, false}), set.read_quorum));
+    CO_TRY(const auto seen, co_await send(key, ReadRequest{key, false}, set.read_quorum));
     if (seen.oks() < set.read_quorum) co_return no_quorum();
     auto tag = tags_.next(std::max(above, seen.greatest()));
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         CO_TRY(const auto round,
-               co_await accept(AcceptKind::queried, tag, {proposal_of(key, tag, make(tag))}, set.write_quorum));
+               co_await accept(AcceptKind::queried, tag, one(proposal_of(key, tag, make(tag))), set.write_quorum));
         if (round.oks() >= set.write_quorum) co_return tag;
         if (!round.clean_refusal() && options_.rules.ambiguous_is_not_resent) co_return co_await fate_of(key, tag);
         co_await pause(attempt);
@@ -157,8 +187,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> 
     Tag above;
     for (int attempt = 0; attempt < kAttempts / 2; ++attempt) {
         const auto ballot = tags_.next(above);
-        CO_TRY(const auto promised,
-               co_await send(keys.front(), encode(options_.table, PrepareRequest{keys, ballot}), needed));
+        CO_TRY(const auto promised, co_await send(keys.front(), PrepareRequest{keys, ballot}, needed));
         above = promised.greatest();
         if (promised.oks() < needed) {
             co_await pause(attempt);
@@ -240,10 +269,9 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const auto ballot = tags_.next(above);
         if (!maybe_applied) version = ballot;
-        const auto request = options_.rules.conditional_promises
-                                 ? encode(options_.table, PrepareRequest{keys, ballot})
-                                 : encode(options_.table, ReadRequest{keys.front(), true});
-        const auto asked = co_await send(keys.front(), request, needed);
+        RowRequest request = PrepareRequest{keys, ballot};
+        if (!options_.rules.conditional_promises) request = ReadRequest{keys.front(), true};
+        const auto asked = co_await send(keys.front(), std::move(request), needed);
         if (!asked && maybe_applied) co_return unknown();
         CO_TRY(const auto promised, asked);
         above = std::max(above, promised.greatest());
@@ -294,27 +322,23 @@ io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> 
 io::Task<Result<bool>> Coordinator::collect(RowKey key) {
     const auto set = set_of(key);
     const auto all = options_.rules.collects_at_all ? set.nodes.size() : set.write_quorum;
-    CO_TRY(const auto seen, co_await send(key, encode(options_.table, ReadRequest{key, false}), set.read_quorum));
+    CO_TRY(const auto seen, co_await send(key, ReadRequest{key, false}, set.read_quorum));
     if (seen.oks() < set.read_quorum || seen.newest(0).row.row.has_value()) co_return false;
     const auto ballot = tags_.next(seen.greatest());
     std::vector<RowKey> keys{key};
-    CO_TRY(const auto promised,
-           co_await send(key, encode(options_.table, PrepareRequest{keys, ballot}), set.write_quorum));
+    CO_TRY(const auto promised, co_await send(key, PrepareRequest{keys, ballot}, set.write_quorum));
     if (promised.oks() < set.write_quorum) co_return false;
     const auto newest = promised.newest(0);
     auto proposal = same_again(key, newest.row);
     if (proposal.version.is_zero()) proposal.version = ballot;
     const bool tombstone = proposal.tombstone;
-    CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, {std::move(proposal)}, all));
+    CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, one(std::move(proposal)), all));
     if (accepted.oks() < all || !tombstone) co_return false;
     if (options_.rules.raises_low_bound) {
-        CO_TRY(const auto raised,
-               co_await send(key, encode(options_.table, Operation::raise_low, CollectRequest{key, ballot}), all));
+        CO_TRY(const auto raised, co_await send(key, RaiseLowRequest{{key, ballot}}, all));
         if (raised.oks() < all) co_return false;
     }
-    CO_TRY(
-        const auto dropped,
-        co_await send(key, encode(options_.table, Operation::collect, CollectRequest{key, ballot}), set.nodes.size()));
+    CO_TRY(const auto dropped, co_await send(key, CollectRequest{key, ballot}, set.nodes.size()));
     co_return dropped.oks() == set.nodes.size();
 }
 

@@ -12,6 +12,8 @@
 
 namespace larder::table {
 
+class Replica;
+
 struct TableOptions {
     TableId table = 0;
     base::Duration call_timeout = std::chrono::seconds(10);  // for one round of messages
@@ -23,6 +25,9 @@ class Coordinator final : public Registers {
  public:
     // All outlive it.
     Coordinator(io::Env& env, const quorum::Placement& placement, quorum::TagSource& tags, TableOptions options);
+
+    // Rows that have `self` as their only replica are asked of `here`, which outlives this, without a message.
+    void use_local(Replica& here, io::NodeNumber self) { local_ = Local{&here, self}; }
 
     io::Task<base::Result<Row>> read(RowKey key, bool with_body) override;
     io::Task<base::Result<base::Tag>> write(RowKey key, std::optional<Value> value) override;
@@ -47,7 +52,9 @@ class Coordinator final : public Registers {
 
     io::Task<base::Result<quorum::Answers>> ask(quorum::ReplicaSet set, std::string body,
                                                 std::function<bool(const quorum::Answers&)> enough);
-    io::Task<base::Result<Round>> send(RowKey place, std::string body, std::size_t needed);
+    io::Task<base::Result<Round>> send(RowKey place, RowRequest request, std::size_t needed);
+    io::Task<base::Result<Round>> send_here(RowRequest request);
+    base::Result<Round> round_of(base::Result<Reply> reply);
     io::Task<base::Result<Round>> accept(AcceptKind kind, base::Tag tag, std::vector<Proposal> proposals,
                                          std::size_t needed);
     io::Task<base::Result<base::Tag>> write_after_read(RowKey key, Make make, base::Tag above);
@@ -60,6 +67,9 @@ class Coordinator final : public Registers {
     io::Task<void> pause(int attempt);
     class Turn;
     quorum::ReplicaSet set_of(const RowKey& key) const;
+    bool is_here(const quorum::ReplicaSet& set) const {
+        return local_.replica != nullptr && set.nodes.size() == 1 && set.nodes[0] == local_.node;
+    }
     std::size_t write_quorum(const RowKey& key) const { return set_of(key).write_quorum; }
 
     io::Env& env_;
@@ -67,6 +77,11 @@ class Coordinator final : public Registers {
     quorum::TagSource& tags_;
     TableOptions options_;
     quorum::Asker asker_;
+    struct Local {
+        Replica* replica = nullptr;
+        io::NodeNumber node = 0;
+    };
+    Local local_;
     std::map<RowKey, std::shared_ptr<io::Semaphore>> turns_;  // of the rows that conditional writes are at
 };
 

@@ -68,6 +68,14 @@ std::string encode(TableId table, Operation operation, const CollectRequest& req
     return out.tag(request.tag).take();
 }
 
+std::string encode(TableId table, const RowRequest& request) {
+    if (const auto* raise = std::get_if<RaiseLowRequest>(&request)) return encode(table, Operation::raise_low, *raise);
+    if (const auto* drop = std::get_if<CollectRequest>(&request)) return encode(table, Operation::collect, *drop);
+    if (const auto* read = std::get_if<ReadRequest>(&request)) return encode(table, *read);
+    if (const auto* prepare = std::get_if<PrepareRequest>(&request)) return encode(table, *prepare);
+    return encode(table, std::get<AcceptRequest>(request));
+}
+
 std::string encode(const Reply& reply) {
     codec::Writer out;
     out.u8(kFormat).boolean(reply.ok).varint(reply.rows.size());

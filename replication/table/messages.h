@@ -4,6 +4,7 @@
 
 #include "replication/table/row_store.h"
 
+#include <variant>
 #include <vector>
 
 namespace larder::table {
@@ -42,6 +43,10 @@ struct CollectRequest {
     RowKey key;
     base::Tag tag;
 };
+
+struct RaiseLowRequest : CollectRequest {};
+// Everything that is answered by a Reply.
+using RowRequest = std::variant<ReadRequest, PrepareRequest, AcceptRequest, RaiseLowRequest, CollectRequest>;
 
 // A replica's word on one row. `ok`: read, promised, accepted or superseded.
 struct RowReply {
@@ -105,6 +110,7 @@ std::string encode(TableId table, const PrepareRequest& request);
 std::string encode(TableId table, const AcceptRequest& request);
 std::string encode(TableId table, const RangeQuery& request);
 std::string encode(TableId table, Operation operation, const CollectRequest& request);
+std::string encode(TableId table, const RowRequest& request);
 std::string encode(const Reply& reply);
 std::string encode(const RangeReply& reply);
 

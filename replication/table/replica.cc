@@ -9,8 +9,35 @@ using base::Tag;
 
 namespace {
 
-io::Message message_of(const Reply& reply) {
-    return {encode(reply), {}};
+// The request in a message, unless it is a range.
+Result<RowRequest> decode_request(const Envelope& envelope) {
+    switch (envelope.operation) {
+        case Operation::read:
+            return decode_read(envelope.rest);
+        case Operation::prepare:
+            return decode_prepare(envelope.rest);
+        case Operation::accept:
+            return decode_accept(envelope.rest);
+        case Operation::collect:
+            return decode_collect(envelope.rest);
+        case Operation::raise_low: {
+            TRY(auto request, decode_collect(envelope.rest));
+            return RaiseLowRequest{std::move(request)};
+        }
+        case Operation::range:
+            break;
+    }
+    return base::fail(Code::unsupported, Subject::request, "an unknown table operation");
+}
+
+io::Task<Result<Reply>> ready(Result<Reply> reply) {
+    co_return reply;
+}
+
+Reply plain_yes() {
+    Reply reply;
+    reply.ok = true;
+    return reply;
 }
 
 // The row as it is here, with the partition's bound; a row never written reads as all zero.
@@ -77,48 +104,37 @@ Replica::Replica(io::Network& network, RowStore& store, const quorum::Placement&
 
 io::Task<Result<io::Message>> Replica::serve(io::Message request) {
     CO_TRY(const auto envelope, open_envelope(request.body));
-    switch (envelope.operation) {
-        case Operation::read: {
-            CO_TRY(auto read_request, decode_read(envelope.rest));
-            co_return co_await read(envelope.table, std::move(read_request));
-        }
-        case Operation::prepare: {
-            CO_TRY(auto prepare_request, decode_prepare(envelope.rest));
-            co_return co_await prepare(envelope.table, std::move(prepare_request));
-        }
-        case Operation::accept: {
-            CO_TRY(auto accept_request, decode_accept(envelope.rest));
-            co_return co_await accept(envelope.table, std::move(accept_request));
-        }
-        case Operation::range: {
-            CO_TRY(auto query, decode_range(envelope.rest));
-            co_return co_await range(envelope.table, std::move(query));
-        }
-        case Operation::raise_low:
-        case Operation::collect: {
-            CO_TRY(auto collect_request, decode_collect(envelope.rest));
-            if (envelope.operation == Operation::collect) {
-                co_return co_await collect(envelope.table, std::move(collect_request));
-            }
-            co_return co_await raise_low(envelope.table, std::move(collect_request));
-        }
+    if (envelope.operation == Operation::range) {
+        CO_TRY(auto query, decode_range(envelope.rest));
+        co_return co_await range(envelope.table, std::move(query));
     }
-    co_return base::fail(Code::unsupported, Subject::request, "an unknown table operation");
+    CO_TRY(auto decoded, decode_request(envelope));
+    CO_TRY(const auto reply, co_await answer(envelope.table, std::move(decoded)));
+    co_return io::Message{encode(reply), {}};
 }
 
-io::Task<Result<io::Message>> Replica::read(TableId table, ReadRequest request) {
+io::Task<Result<Reply>> Replica::answer(TableId table, RowRequest request) {
+    if (auto* accept_request = std::get_if<AcceptRequest>(&request)) return accept(table, std::move(*accept_request));
+    if (auto* prepare_request = std::get_if<PrepareRequest>(&request)) {
+        return prepare(table, std::move(*prepare_request));
+    }
+    if (auto* raise = std::get_if<RaiseLowRequest>(&request)) return raise_low(table, std::move(*raise));
+    if (auto* drop = std::get_if<CollectRequest>(&request)) return collect(table, std::move(*drop));
+    return ready(read(table, std::get<ReadRequest>(request)));
+}
+
+Result<Reply> Replica::read(TableId table, const ReadRequest& request) {
     const auto partition = placement_.partition_of(request.key.partition_key);
     Reply reply;
-    RowReply row;
-    CO_TRY(auto found, store_.get(table, partition, request.key));
+    auto& row = reply.rows.emplace_back();
+    TRY(auto found, store_.get(table, partition, request.key));
     if (found) row.row = std::move(*found);
-    CO_TRY(row.low, store_.low(partition));
+    TRY(row.low, store_.low(partition));
     if (request.with_body) {
-        CO_TRY(row.body, body_of(table, request.key, row.row));
+        TRY(row.body, body_of(table, request.key, row.row));
     }
     row.ok = reply.ok = true;
-    reply.rows.push_back(std::move(row));
-    co_return message_of(reply);
+    return reply;
 }
 
 // Row and body are read one after the other, and changes are committed meanwhile: a body that is gone with its version
@@ -135,7 +151,7 @@ Result<std::string> Replica::body_of(TableId table, const RowKey& key, StoredRow
     return std::string();
 }
 
-io::Task<Result<io::Message>> Replica::prepare(TableId table, PrepareRequest request) {
+io::Task<Result<Reply>> Replica::prepare(TableId table, PrepareRequest request) {
     if (request.keys.empty() || tags_.too_far_ahead(request.ballot)) {
         co_return base::fail(Code::invalid_argument, Subject::request, "a ballot from too far in the future");
     }
@@ -160,10 +176,10 @@ io::Task<Result<io::Message>> Replica::prepare(TableId table, PrepareRequest req
             }
             return {};
         }));
-    co_return message_of(*reply);
+    co_return std::move(*reply);
 }
 
-io::Task<Result<io::Message>> Replica::accept(TableId table, AcceptRequest request) {
+io::Task<Result<Reply>> Replica::accept(TableId table, AcceptRequest request) {
     if (request.proposals.empty() || tags_.too_far_ahead(request.tag)) {
         co_return base::fail(Code::invalid_argument, Subject::request, "a tag from too far in the future");
     }
@@ -201,31 +217,27 @@ io::Task<Result<io::Message>> Replica::accept(TableId table, AcceptRequest reque
             }
             return {};
         }));
-    co_return message_of(*reply);
+    co_return std::move(*reply);
 }
 
-io::Task<Result<io::Message>> Replica::raise_low(TableId table, CollectRequest request) {
+io::Task<Result<Reply>> Replica::raise_low(TableId table, CollectRequest request) {
     const auto partition = placement_.partition_of(request.key.partition_key);
     CO_TRY_VOID(co_await store_.apply(table, partition, [low = request.tag](RowAccess& rows) -> Result<void> {
         TRY(const auto present, rows.low());
         if (low <= present) return {};
         return rows.raise_low(low);
     }));
-    Reply reply;
-    reply.ok = true;
-    co_return message_of(reply);
+    co_return plain_yes();
 }
 
-io::Task<Result<io::Message>> Replica::collect(TableId table, CollectRequest request) {
+io::Task<Result<Reply>> Replica::collect(TableId table, CollectRequest request) {
     const auto partition = placement_.partition_of(request.key.partition_key);
     CO_TRY_VOID(co_await store_.apply(table, partition, [request](RowAccess& rows) -> Result<void> {
         TRY(const auto row, rows.get(request.key));
         if (!row || !row->tombstone || row->acc != request.tag || row->fence > request.tag) return {};
         return rows.erase(request.key);
     }));
-    Reply reply;
-    reply.ok = true;
-    co_return message_of(reply);
+    co_return plain_yes();
 }
 
 namespace {

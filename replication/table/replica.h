@@ -23,17 +23,20 @@ class Replica {
             Rules rules = {});
 
     io::Task<base::Result<io::Message>> serve(io::Message request);
+    // The same for a request of this node itself, which needs no message.
+    io::Task<base::Result<Reply>> answer(TableId table, RowRequest request);
+    // A read alone: it waits for nothing.
+    base::Result<Reply> read(TableId table, const ReadRequest& request);
 
     static constexpr const char* kMethod = "table";
 
  private:
-    io::Task<base::Result<io::Message>> read(TableId table, ReadRequest request);
     base::Result<std::string> body_of(TableId table, const RowKey& key, StoredRow& row);
-    io::Task<base::Result<io::Message>> prepare(TableId table, PrepareRequest request);
-    io::Task<base::Result<io::Message>> accept(TableId table, AcceptRequest request);
+    io::Task<base::Result<Reply>> prepare(TableId table, PrepareRequest request);
+    io::Task<base::Result<Reply>> accept(TableId table, AcceptRequest request);
     io::Task<base::Result<io::Message>> range(TableId table, RangeQuery query);
-    io::Task<base::Result<io::Message>> raise_low(TableId table, CollectRequest request);
-    io::Task<base::Result<io::Message>> collect(TableId table, CollectRequest request);
+    io::Task<base::Result<Reply>> raise_low(TableId table, CollectRequest request);
+    io::Task<base::Result<Reply>> collect(TableId table, CollectRequest request);
 
     RowStore& store_;
     const quorum::Placement& placement_;

@@ -62,10 +62,10 @@ struct Coordinator::Round {
     }
 };
 
-inline Row row_of(const RowReply& reply) {
+inline Row row_of(RowReply reply) {
     Row row;
     row.version = reply.row.version;
-    if (reply.row.has_value()) row.value = Value{reply.row.row, reply.body};
+    if (reply.row.has_value()) row.value = Value{std::move(reply.row.row), std::move(reply.body)};
     return row;
 }
 

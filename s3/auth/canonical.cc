@@ -87,6 +87,7 @@ RawQuery split_query(std::string_view target) {
     const auto question = target.find('?');
     if (question == std::string_view::npos) return out;
     auto rest = target.substr(question + 1);
+    out.reserve(static_cast<std::size_t>(std::ranges::count(rest, '&')) + 1);
     while (!rest.empty()) {
         const auto end = std::min(rest.find('&'), rest.size());
         const auto item = rest.substr(0, end);
@@ -106,34 +107,49 @@ bool append_canonical_path(std::string& out, std::string_view raw) {
     return append_component(out, raw, false);
 }
 
-bool append_canonical_query(std::string& out, const RawQuery& query, bool presigned) {
-    // Encoded into one text first, then put together in order.
-    struct Item {
-        std::size_t begin, equals, end;
+namespace {
+
+// A parameter in the text of all, encoded: "name=value".
+struct Item {
+    std::size_t begin, equals, end;
+};
+
+// Puts the parameters that stand in `out` from `begin` on into order.
+void sort_items(std::string& out, std::size_t begin, std::vector<Item>& items) {
+    const auto key_of = [&out](const Item& item) {
+        const std::string_view all = out;
+        return std::pair(all.substr(item.begin, item.equals - item.begin),
+                         all.substr(item.equals, item.end - item.equals));
     };
-    std::string text;
+    // Most clients send them as they are signed.
+    if (std::ranges::is_sorted(items, {}, key_of)) return;
+    std::ranges::sort(items, {}, key_of);
+    std::string sorted;
+    for (const auto& item : items) {
+        if (!sorted.empty()) sorted.push_back('&');
+        sorted.append(out, item.begin, item.end - item.begin);
+    }
+    out.replace(begin, out.size() - begin, sorted);
+}
+
+}  // namespace
+
+bool append_canonical_query(std::string& out, const RawQuery& query, bool presigned) {
+    const auto begin = out.size();
     std::vector<Item> items;
     items.reserve(query.size());
     for (const auto& [name, value] : query) {
         if (presigned && name == "X-Amz-Signature") continue;
-        Item item{text.size(), 0, 0};
-        if (!append_component(text, name, true)) return false;
-        item.equals = text.size();
-        text.push_back('=');
-        if (!append_component(text, value, true)) return false;
-        item.end = text.size();
+        if (!items.empty()) out.push_back('&');
+        Item item{out.size(), 0, 0};
+        if (!append_component(out, name, true)) return false;
+        item.equals = out.size();
+        out.push_back('=');
+        if (!append_component(out, value, true)) return false;
+        item.end = out.size();
         items.push_back(item);
     }
-    const std::string_view all = text;
-    std::ranges::sort(items, {}, [all](const Item& item) {
-        return std::pair(all.substr(item.begin, item.equals - item.begin),
-                         all.substr(item.equals, item.end - item.equals));
-    });
-    bool first = true;
-    for (const auto& item : items) {
-        if (!std::exchange(first, false)) out.push_back('&');
-        out.append(all.substr(item.begin, item.end - item.begin));
-    }
+    sort_items(out, begin, items);
     return true;
 }
 

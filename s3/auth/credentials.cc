@@ -79,9 +79,14 @@ bool is_presigned(const RawQuery& query) {
     });
 }
 
-std::optional<std::string> query_value(const RawQuery& query, std::string_view name) {
+std::optional<std::string_view> query_text(const RawQuery& query, std::string_view name, std::string& room) {
     for (const auto& [given, value] : query) {
-        if (given == name) return base::percent_decode(value, true);
+        if (given != name) continue;
+        if (value.find_first_of("%+") == std::string_view::npos) return value;
+        auto decoded = base::percent_decode(value, true);
+        if (!decoded) return std::nullopt;
+        room = std::move(*decoded);
+        return room;
     }
     return std::nullopt;
 }
@@ -100,7 +105,7 @@ S3Result<void> Claim::read_header(const http::RequestHead& head, std::string_vie
         amz_date_ = *date;
     } else if (const auto plain = head.headers.get("date")) {
         const auto time = base::parse_http_date(*plain);
-        amz_date_ = time ? base::format_basic(*time) : std::string(*plain);
+        amz_date_ = time ? std::string_view(decoded_[0] = base::format_basic(*time)) : *plain;
     }
     const auto time = base::parse_basic(amz_date_);
     if (!time) return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
@@ -118,33 +123,36 @@ S3Result<void> Claim::read_query(const RawQuery& query) {
                 return refuse(code, "The parameter " + std::string(query[i].first) + " occurs more than once.");
         }
     }
-    const auto algorithm = query_value(query, "X-Amz-Algorithm");
-    auto credential = query_value(query, "X-Amz-Credential");
-    auto signed_headers = query_value(query, "X-Amz-SignedHeaders");
-    auto signature = query_value(query, "X-Amz-Signature");
-    auto date = query_value(query, "X-Amz-Date");
-    const auto expires = query_value(query, "X-Amz-Expires");
+    auto value_of = [&, next = decoded_.begin()](std::string_view name) mutable {
+        return query_text(query, name, *next++);
+    };
+    const auto algorithm = value_of("X-Amz-Algorithm");
+    const auto credential = value_of("X-Amz-Credential");
+    const auto signed_headers = value_of("X-Amz-SignedHeaders");
+    const auto signature = value_of("X-Amz-Signature");
+    const auto date = value_of("X-Amz-Date");
+    const auto expires = value_of("X-Amz-Expires");
     if (!algorithm || !credential || !signed_headers || !signature || !date || !expires) {
         return refuse(code,
                       "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
                       "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
     }
     if (*algorithm != kSignatureAlgorithm) return refuse(code, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
-    decoded_ = {std::move(*credential), std::move(*signed_headers), std::move(*signature)};
-    const auto parsed = parse_credential(decoded_[0]);
+    const auto parsed = parse_credential(*credential);
     if (!parsed) {
         return refuse(code,
                       "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
                       "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
     }
-    if (!is_name_list(decoded_[1])) return refuse(code, "X-Amz-SignedHeaders is not a sorted list of header names.");
-    parts_ = {*parsed, decoded_[1], decoded_[2]};
-    amz_date_ = std::move(*date);
+    if (!is_name_list(*signed_headers))
+        return refuse(code, "X-Amz-SignedHeaders is not a sorted list of header names.");
+    parts_ = {*parsed, *signed_headers, *signature};
+    amz_date_ = *date;
     const auto time = base::parse_basic(amz_date_);
     if (!time) return refuse(code, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
     signed_at_ = *time;
     TRY(expires_seconds_, expiry_of(*expires));
-    payload_ = query_value(query, "X-Amz-Content-Sha256");
+    payload_ = value_of("X-Amz-Content-Sha256");
     return {};
 }
 
@@ -153,7 +161,7 @@ S3Result<void> Claim::check_time(base::WallTime now) const {
     if (!presigned_) {
         if (age <= kSkewMs && age >= -kSkewMs) return {};
         auto error = s3_error("RequestTimeTooSkewed");
-        error.extra = {{"RequestTime", amz_date_},
+        error.extra = {{"RequestTime", std::string(amz_date_)},
                        {"ServerTime", base::format_iso8601(now)},
                        {"MaxAllowedSkewMilliseconds", std::to_string(kSkewMs)}};
         return std::unexpected(std::move(error));

@@ -29,7 +29,8 @@ struct Authorization {
 };
 std::optional<Authorization> parse_authorization(std::string_view header);
 
-// The claim of one request. Stays where it was made: its parts look into its own texts.
+// The claim of one request. Stays where it was made and dies before the request: its parts look into its own texts and
+// into the request's.
 class Claim {
  public:
     Claim() = default;
@@ -45,19 +46,19 @@ class Claim {
     std::string_view amz_date() const { return amz_date_; }
     bool presigned() const { return presigned_; }
     // X-Amz-Content-Sha256 of a presigned query.
-    const std::optional<std::string>& payload() const { return payload_; }
+    const std::optional<std::string_view>& payload() const { return payload_; }
 
     // RequestTimeTooSkewed; for a presigned request AccessDenied before its time (less the skew) and after its expiry.
     S3Result<void> check_time(base::WallTime now) const;
 
  private:
     Authorization parts_;
-    std::string amz_date_;
+    std::string_view amz_date_;
     base::WallTime signed_at_;
     bool presigned_ = false;
     std::int64_t expires_seconds_ = 0;
-    std::optional<std::string> payload_;
-    std::array<std::string, 3> decoded_;  // credential, signed headers and signature of a presigned query
+    std::optional<std::string_view> payload_;
+    std::array<std::string, 7> decoded_;  // what could not be used as it was sent
 };
 
 // Service, date and region of a scope; `code` is the error's. The configured region and us-east-1 are both good: the
@@ -67,8 +68,9 @@ S3Result<void> check_scope(const Credential& credential, std::string_view amz_da
 
 // Whether the target's query carries a signature, or parts of one.
 bool is_presigned(const RawQuery& query);
-// The decoded value; nullopt when it is absent or cannot be decoded. Names are matched as sent.
-std::optional<std::string> query_value(const RawQuery& query, std::string_view name);
+// The decoded value, as it was sent or in `room`; nullopt when it is absent or cannot be decoded. Names are matched as
+// sent.
+std::optional<std::string_view> query_text(const RawQuery& query, std::string_view name, std::string& room);
 
 S3Error signature_version_2();
 

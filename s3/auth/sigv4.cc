@@ -77,9 +77,9 @@ S3Result<void> take_payload(std::string_view text, Authenticated& out) {
 }
 
 // The text that stands for the body in the canonical request.
-S3Result<std::string> payload_text(const http::RequestHead& head, const Claim& claim, Authenticated& out) {
+S3Result<std::string_view> payload_text(const http::RequestHead& head, const Claim& claim, Authenticated& out) {
     const auto header = head.headers.get("x-amz-content-sha256");
-    std::string text(base::trim(header.value_or("")));
+    auto text = base::trim(header.value_or(""));
     if (claim.payload()) {
         if (!text.empty() && text != *claim.payload())
             return refuse("InvalidRequest", "The header and the parameter X-Amz-Content-Sha256 differ.");
@@ -105,21 +105,21 @@ S3Result<Authenticated> anonymous(const http::RequestHead& head) {
     return out;
 }
 
-// A request put into the form that is signed.
+// A request in the form that is signed, but for its path.
 class Signing {
  public:
     // InvalidURI.
-    static S3Result<Signing> of(const http::RequestHead& head, const Claim& claim, std::string_view payload) {
+    static S3Result<Signing> of(const http::RequestHead& head, const RawQuery& query, const Claim& claim,
+                                std::string_view payload) {
         Signing out;
-        const RawQuery query = split_query(head.target);
         const auto names = claim.parts().signed_headers;
-        out.rest_.reserve(1024);
+        out.method_ = head.method;
+        out.rest_.reserve(head.target.size() * 3 / 2 + 256);
         out.rest_.push_back('\n');
         if (!append_canonical_query(out.rest_, query, claim.presigned())) return refuse("InvalidURI");
         out.rest_.push_back('\n');
         append_canonical_headers(out.rest_, head.headers, names);
         out.rest_.append(1, '\n').append(names).append(1, '\n').append(payload);
-        out.method_ = head.method;
         return out;
     }
     std::string canonical(std::string_view path) const {
@@ -140,15 +140,16 @@ std::string string_to_sign(const Claim& claim, std::string_view canonical) {
     return std::move(out.append(claim.parts().credential.scope).append(1, '\n').append(base::sha256(canonical).hex()));
 }
 
-S3Result<void> verify(const http::RequestHead& head, const Claim& claim, std::string_view payload,
-                      std::string_view key) {
+S3Result<void> verify(const http::RequestHead& head, const RawQuery& query, const Claim& claim,
+                      std::string_view payload, std::string_view key) {
     const auto given = claim.parts().signature;
-    TRY(const auto signing, Signing::of(head, claim, payload));
+    TRY(const auto signing, Signing::of(head, query, claim, payload));
     const auto is_right = [&](std::string_view to_sign) {
         return base::equal_constant_time(base::hex_encode(base::hmac_sha256(key, to_sign)), given);
     };
     const auto raw = path_of(head.target);
     std::string path;
+    path.reserve(raw.size());
     if (!append_canonical_path(path, raw)) return refuse("InvalidURI");
     const auto canonical = signing.canonical(path);
     const auto to_sign = string_to_sign(claim, canonical);
@@ -197,7 +198,8 @@ std::string signing_key(const Credential& credential, std::string_view secret) {
 S3Result<Authenticated> authenticate(const http::RequestHead& head, const SecretLookup& secrets,
                                      const AuthOptions& options) {
     const auto query = split_query(head.target);
-    if (query_value(query, "AWSAccessKeyId")) return std::unexpected(signature_version_2());
+    std::string room;
+    if (query_text(query, "AWSAccessKeyId", room)) return std::unexpected(signature_version_2());
     const auto headers = head.headers.all("authorization");
     if (headers.size() > 1) return refuse("InvalidArgument", "Only one auth mechanism allowed");
     if (headers.empty() && !is_presigned(query)) return anonymous(head);
@@ -208,7 +210,7 @@ S3Result<Authenticated> authenticate(const http::RequestHead& head, const Secret
                          claim.presigned() ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed"));
     TRY_VOID(claim.check_time(options.now));
     TRY_VOID(check_headers(head, claim));
-    if (head.headers.has("x-amz-security-token") || query_value(query, "X-Amz-Security-Token"))
+    if (head.headers.has("x-amz-security-token") || query_text(query, "X-Amz-Security-Token", room))
         return refuse("InvalidToken");
     Authenticated out;
     out.presigned = claim.presigned();
@@ -220,7 +222,7 @@ S3Result<Authenticated> authenticate(const http::RequestHead& head, const Secret
         return std::unexpected(std::move(error));
     }
     out.signing_key = signing_key(credential, *secret);
-    TRY_VOID(verify(head, claim, payload, out.signing_key));
+    TRY_VOID(verify(head, query, claim, payload, out.signing_key));
     out.key_id = credential.key_id;
     out.seed_signature = claim.parts().signature;
     out.scope = credential.scope;

@@ -127,6 +127,7 @@ S3Result<engine::ObjectProperties> properties_of_form(const std::vector<std::pai
 
 S3Result<http::Headers> object_headers(const Call& call, const engine::ObjectInfo& info) {
     http::Headers headers;
+    headers.reserve(12 + info.properties.headers.size() + info.properties.metadata.size());
     headers.add("ETag", quoted(info.etag));
     headers.add("Last-Modified", base::format_http_date(info.modified));
     headers.add("Accept-Ranges", "bytes");

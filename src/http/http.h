@@ -26,6 +26,7 @@ namespace larder::http {
 // In order of arrival, names as sent. Lookup ignores case.
 class Headers {
  public:
+    void reserve(std::size_t fields) { fields_.reserve(fields); }
     void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
     // Replaces all of that name.
     void set(std::string name, std::string value);

@@ -308,5 +308,43 @@ TEST_CASE("an error that leaves the outcome open is not taken for a refusal", "[
     CHECK(at.cluster.run(at.coordinator.update(kKey, keep)).error().code == Code::quorum_not_reached);
 }
 
+TEST_CASE("the only replica is asked without a message on its own node", "[coordinator]") {
+    Cluster cluster(1);
+    cluster.ask_itself(1);
+    cluster.cut(1, 1);
+    auto& node = cluster.at(1);
+    CHECK_FALSE(cluster.run(node.read(kKey, true))->exists());
+    const auto first = cluster.run(node.write(kKey, Value{"row", "body"}));
+    REQUIRE(first);
+    const auto row = cluster.run(node.read(kKey, true));
+    REQUIRE(row);
+    CHECK(row->version == *first);
+    CHECK(row->value->row == "row");
+    CHECK(row->value->body == "body");
+    CHECK(cluster.run(node.read(kKey, false))->value->body.empty());
+    const auto longer = [](const Row& now, Tag) -> base::Result<Decision> {
+        return Decision{Value{now.value->row + "+", now.value->body}};
+    };
+    REQUIRE(cluster.run(node.update(kKey, longer)));
+    CHECK(cluster.run(node.settle(kKey))->value->row == "row+");
+    // Below what is held: refused, then written above it.
+    cluster.plant(1, kKey, written(ahead(cluster), "newer"));
+    REQUIRE(cluster.run(node.write(kKey, Value{"last", ""})));
+    CHECK(cluster.run(node.read(kKey, true))->value->row == "last");
+    CHECK_FALSE(*cluster.run(node.collect(kKey)));
+    REQUIRE(cluster.run(node.write(kKey, std::nullopt)));
+    CHECK(*cluster.run(node.collect(kKey)));
+    CHECK_FALSE(cluster.held(1, kKey));
+}
+
+TEST_CASE("a node that holds one of three replicas asks them all", "[coordinator]") {
+    Cluster cluster(3);
+    cluster.ask_itself(1);
+    const auto version = cluster.run(cluster.at(1).write(kKey, Value{"row", ""}));
+    REQUIRE(version);
+    cluster.settle_down();
+    for (sim::Place node = 1; node <= 3; ++node) CHECK(cluster.held(node, kKey)->version == *version);
+}
+
 }  // namespace
 }  // namespace larder::table

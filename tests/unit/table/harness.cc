@@ -78,6 +78,10 @@ Cluster::~Cluster() {
     }
 }
 
+void Cluster::ask_itself(sim::Place node) {
+    nodes_[node - 1]->coordinator.use_local(nodes_[node - 1]->replica, node);
+}
+
 Coordinator& Cluster::at(sim::Place node) {
     return nodes_[node - 1]->coordinator;
 }

@@ -30,6 +30,8 @@ class Cluster {
     ~Cluster();
 
     Coordinator& at(sim::Place node);
+    // From now on the node's coordinator asks its own replica without a message where that is the only one.
+    void ask_itself(sim::Place node);
     // What the replica answers to an encoded request, without the network.
     base::Result<io::Message> ask(sim::Place node, std::string request);
     // The same, of a request that must be understood.
