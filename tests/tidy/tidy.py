@@ -21,13 +21,14 @@ ROOMS = {
     "replication": {"replication/model", "replication/table", "replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/remote": {"src/rpc", "src/codec", "src/io"},
     "s3": {"src/http", "src/io", "replication"}, "src/admin": {"src/http", "src/io", "replication"},
+    "fuse": {"src/io", "replication", "replication/remote"},
     "src/cli": {"src/http", "src/admin"},
     "src/daemon": {"replication/remote", "s3", "src/admin", "src/http", "src/io", "replication"},
 }
 # Headers by which replication is entered from outside.
 FRONT = ("replication/engine.h", "replication/files.h", "replication/remote/file_server.h",
          "replication/remote/remote_store.h")
-DOORS = ("s3", "src/admin", "src/cli", "src/daemon")
+DOORS = ("s3", "fuse", "src/admin", "src/cli", "src/daemon")
 
 BANNED = [  # (pattern, why, rooms where it is at home)
     (r"#include <boost/beast", "Beast is seen by src/http alone", ("src/http",)),
