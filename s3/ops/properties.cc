@@ -97,6 +97,8 @@ S3Result<void> take(engine::ObjectProperties& properties, std::size_t& metadata_
 S3Result<engine::NamedValues> parse_tags(std::string_view text) {
     auto given = parse_pairs(text);
     if (!given) return std::unexpected(s3_error("InvalidTag"));
+    // Told in the order of their keys, however they came.
+    std::sort(given->begin(), given->end());
     TRY_VOID(check_tags(*given, base::limits::kTagsMax));
     return std::move(*given);
 }

@@ -249,6 +249,13 @@ def test_killed_in_the_middle_of_writes_nothing_acknowledged_is_lost(d, tmp):
     stop.set()
 
 
+def test_tags_come_in_the_order_of_their_keys(d, tmp):
+    s3 = client(d)
+    s3.put_object(Bucket="home", Key="tagged", Body=b"x", Tagging="foo=bar&bar")
+    assert s3.get_object_tagging(Bucket="home", Key="tagged")["TagSet"] == [
+        {"Key": "bar", "Value": ""}, {"Key": "foo", "Value": "bar"}]
+
+
 def test_refuses_to_start_with_a_reason(d, tmp):
     larderd = f"{d.bin}/larderd"
     second = subprocess.run([larderd, "--quick-start", "--data", f"{d.folder}/data", "--s3", "127.0.0.1:0", "--health", "none"],
