@@ -150,8 +150,9 @@ Task<Answer<struct stat>> FileSystem::set_attributes(NodeId id, AttributeChanges
     }
     merge();
     if (changes.size && file->content && file->content->opens == 0) {
-        ANSWER_VOID(co_await commit(file));
+        const auto stored = co_await commit(file);
         drop_content(file);
+        ANSWER_VOID(stored);
     }
     co_return stat_of(*file);
 }

@@ -26,7 +26,8 @@ Task<Result<Buffer>> Content::read(std::uint64_t offset, std::uint64_t length) {
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());
     if (offset >= size_) co_return Buffer();
-    auto reading = handle_->read(offset, std::min({length, size_ - offset, std::uint64_t{base::limits::kBlockBytes}}));
+    const auto handle = handle_;
+    auto reading = handle->read(offset, std::min({length, size_ - offset, std::uint64_t{base::limits::kBlockBytes}}));
     // A read may take long; writes that follow must not wait for it. It starts here and is ordered by that.
     io::Promise<Result<Buffer>> done(env_.executor);
     io::TaskGroup group(env_.executor);
@@ -59,19 +60,36 @@ Task<Result<void>> Content::write(std::uint64_t offset, Buffer data) {
 
 Task<Result<void>> Content::send_run() {
     if (run_size_ > 0) {
-        run_.truncate(run_size_);
-        run_size_ = 0;
-        auto data = std::exchange(run_, Buffer());
-        const auto offset = run_offset_;
-        auto permit = co_await window_.acquire(data.size());
-        sending_.spawn(send(offset, std::move(data), std::move(permit)));
+        // Whoever waits here may be given up: the run stays until there is room for it.
+        auto permit = co_await window_.acquire(run_size_);
+        run_.truncate(std::exchange(run_size_, 0));
+        sending_.spawn(send(handle_, run_offset_, std::exchange(run_, Buffer()), std::move(permit)));
     }
     co_return check();
 }
 
-Task<void> Content::send(std::uint64_t offset, Buffer data, io::Semaphore::Permit permit) {
-    note(co_await handle_->write(offset, std::move(data)));
+Task<void> Content::send(std::shared_ptr<engine::FileHandle> handle, std::uint64_t offset, Buffer data,
+                         io::Semaphore::Permit permit) {
+    note(co_await handle->write(offset, std::move(data)));
     permit.release();
+}
+
+Task<Result<void>> Content::change(Task<Result<void>> task, std::uint64_t size) {
+    // Given up before the answer nobody knows what the content is.
+    struct Doubt {
+        Content& content;
+        bool over = false;
+        ~Doubt() {
+            if (!over)
+                content.note(base::fail(base::Code::unknown_outcome, "a change of the file was given up half-way"));
+        }
+    };
+    Doubt doubt{*this};
+    changed_ = true;
+    const auto done = co_await std::move(task);
+    doubt.over = true;
+    if (done) size_ = size;
+    co_return done;
 }
 
 void Content::note(const Result<void>& outcome) {
@@ -86,25 +104,23 @@ Result<void> Content::check() const {
 Task<Result<void>> Content::truncate(std::uint64_t size) {
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());
-    CO_TRY_VOID(co_await handle_->truncate(size));
-    size_ = size;
-    changed_ = true;
-    co_return Result<void>();
+    const auto handle = handle_;
+    co_return co_await change(handle->truncate(size), size);
 }
 
 Task<Result<void>> Content::punch(std::uint64_t offset, std::uint64_t length) {
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());
     if (offset >= size_) co_return Result<void>();
-    CO_TRY_VOID(co_await handle_->punch(offset, std::min(length, size_ - offset)));
-    changed_ = true;
-    co_return Result<void>();
+    const auto handle = handle_;
+    co_return co_await change(handle->punch(offset, std::min(length, size_ - offset)), size_);
 }
 
 Task<Result<std::uint64_t>> Content::seek(std::uint64_t offset, bool hole) {
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());
-    co_return co_await handle_->seek(offset, hole);
+    const auto handle = handle_;
+    co_return co_await handle->seek(offset, hole);
 }
 
 Task<Result<void>> Content::copy_from(Content& source, std::uint64_t source_offset, std::uint64_t offset,
@@ -115,10 +131,10 @@ Task<Result<void>> Content::copy_from(Content& source, std::uint64_t source_offs
     }
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());
-    CO_TRY_VOID(co_await handle_->copy_from(*source.handle_, source_offset, offset, length));
-    size_ = std::max(size_, offset + length);
-    changed_ = true;
-    co_return Result<void>();
+    const auto handle = handle_;
+    const auto from = source.handle_;
+    co_return co_await change(handle->copy_from(*from, source_offset, offset, length),
+                              std::max(size_, offset + length));
 }
 
 Task<Result<engine::FileEntry>> Content::commit(engine::FileAttributes changes) {
@@ -129,7 +145,8 @@ Task<Result<engine::FileEntry>> Content::commit(engine::FileAttributes changes) 
         auto all = co_await window_.acquire(kWindowBytes);
         CO_TRY_VOID(check());
     }
-    CO_TRY(auto entry, co_await handle_->commit(std::move(changes)));
+    const auto handle = handle_;
+    CO_TRY(auto entry, co_await handle->commit(std::move(changes)));
     changed_ = false;
     co_return entry;
 }

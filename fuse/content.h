@@ -20,14 +20,16 @@ class Content {
     bool changed() const { return changed_; }
     std::uint64_t size() const { return size_; }
 
-    // Takes over an open handle, as of now; what was written to an earlier one must have been committed.
+    // Goes on with this handle; what was written to an earlier one must have been committed. Calls under way end on the
+    // handle they began with.
     void adopt(std::unique_ptr<engine::FileHandle> handle);
     bool is_open() const { return handle_ != nullptr; }
     // Whether the handle belongs to this key; a rename leaves it at the old one, good for reading only.
     bool bound_to(std::string_view key) const { return handle_ && bound_ == key; }
 
-    // All below need is_open(). Small writes are gathered and sent as one. When the store refuses one of them, every
-    // later call fails with that error: a version that misses bytes is never committed, the old one stays.
+    // All below need is_open(). Small writes are gathered and sent as one. When the store refuses one of them, or a
+    // change is given up half-way, every later call fails: a version that misses bytes is never committed, the old one
+    // stays.
     io::Task<base::Result<base::Buffer>> read(std::uint64_t offset, std::uint64_t length);
     io::Task<base::Result<void>> write(std::uint64_t offset, base::Buffer data);
     io::Task<base::Result<void>> truncate(std::uint64_t size);
@@ -42,12 +44,15 @@ class Content {
     static constexpr std::size_t kWindowBytes = 8 << 20;  // on their way to the store
 
     io::Task<base::Result<void>> send_run();
-    io::Task<void> send(std::uint64_t offset, base::Buffer data, io::Semaphore::Permit permit);
+    io::Task<void> send(std::shared_ptr<engine::FileHandle> handle, std::uint64_t offset, base::Buffer data,
+                        io::Semaphore::Permit permit);
+    // Carries out a change of the handle's content, after which the file has `size` bytes.
+    io::Task<base::Result<void>> change(io::Task<base::Result<void>> task, std::uint64_t size);
     void note(const base::Result<void>& outcome);
     base::Result<void> check() const;
 
     io::Env& env_;
-    std::unique_ptr<engine::FileHandle> handle_;
+    std::shared_ptr<engine::FileHandle> handle_;  // held by every call that uses it
     std::string bound_;
     std::uint64_t size_;
     bool changed_ = false;

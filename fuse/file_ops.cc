@@ -1,6 +1,7 @@
 // The content of files.
 #include "fuse/filesystem.h"
 #include "src/base/limits.h"
+#include "src/base/log.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -82,7 +83,7 @@ Task<Answer<Opened>> FileSystem::open(NodeId id, int flags) {
     }
     ++file->content->opens;
     out.file = ++last_file_;
-    files_[out.file] = {file, flags};
+    files_[out.file] = file;
     if ((flags & O_TRUNC) != 0) {
         const auto cut = co_await set_size(file, 0);
         if (!cut) {
@@ -103,8 +104,8 @@ Task<Answer<std::pair<Found, Opened>>> FileSystem::create(NodeId parent, std::st
     if (!made && made.error() == EEXIST && (flags & O_EXCL) == 0) {
         // Another door was faster: what it made is opened.
         ANSWER(const auto there, co_await resolve(directory, name, false));
-        ANSWER(const auto opened, co_await open(there->id, flags));
-        co_return std::pair(found(there), opened);
+        ANSWER(const auto opened, co_await open(there.node->id, flags));
+        co_return std::pair(found(there.node), opened);
     }
     if (!made) co_return refuse(made.error());
     const auto& file = *made;
@@ -114,34 +115,23 @@ Task<Answer<std::pair<Found, Opened>>> FileSystem::create(NodeId parent, std::st
     file->cached = file->entry.version;
     Opened out;
     out.file = ++last_file_;
-    files_[out.file] = {file, flags};
+    files_[out.file] = file;
     co_return std::pair(found(file), out);
 }
 
 Task<Answer<base::Buffer>> FileSystem::read(FileId id, std::uint64_t offset, std::uint64_t length) {
     const auto open = files_.find(id);
     if (open == files_.end()) co_return refuse(EBADF);
-    const auto file = open->second.node;
+    const auto file = open->second;
     ANSWER(const auto content, co_await content_of(file, false));
     ANSWER(auto data, co_await content->read(offset, length));
-    // A block of the store may end before what was asked for.
-    if (data.size() == length || offset + data.size() >= content->size()) co_return data;
-    auto whole = base::Buffer::allocate(length);
-    std::size_t have = 0;
-    for (;;) {
-        std::memcpy(whole.writable().data() + have, data.data(), data.size());
-        have += data.size();
-        if (data.empty() || have == length) break;
-        ANSWER(data, co_await content->read(offset + have, length - have));
-    }
-    whole.truncate(have);
-    co_return whole;
+    co_return data;
 }
 
 Task<Answer<>> FileSystem::write(FileId id, std::uint64_t offset, base::Buffer data) {
     const auto open = files_.find(id);
     if (open == files_.end()) co_return refuse(EBADF);
-    const auto file = open->second.node;
+    const auto file = open->second;
     ANSWER(const auto content, co_await content_of(file, true));
     ANSWER_VOID(co_await content->write(offset, std::move(data)));
     file->entry.attributes.mtime_ns = file->entry.attributes.ctime_ns = now_ns();
@@ -198,18 +188,21 @@ Task<Answer<>> FileSystem::flush(FileId id) {
 Task<Answer<>> FileSystem::sync(FileId id) {
     const auto open = files_.find(id);
     if (open == files_.end()) co_return refuse(EBADF);
-    const auto file = open->second.node;
+    const auto file = open->second;
     co_return co_await commit(file);
 }
 
 Task<void> FileSystem::release(FileId id) {
     const auto open = files_.find(id);
     if (open == files_.end()) co_return;
-    const auto file = open->second.node;
+    const auto file = open->second;
     files_.erase(open);
     if (!file->content || --file->content->opens > 0) co_return;
-    // Nearly always flush() has done it; a mapping may have written since.
-    static_cast<void>(co_await commit(file));
+    // Nearly always flush() has done it; a mapping may have written since, and nobody is left to be told of a failure.
+    if (const auto stored = co_await commit(file); !stored) {
+        base::log::error("what was written into a file after it was closed could not be stored",
+                         "see what the daemon's log says, and write it again", {{"errno", stored.error()}});
+    }
     if (file->content && file->content->opens == 0) drop_content(file);
 }
 
@@ -219,7 +212,7 @@ Task<Answer<>> FileSystem::allocate(FileId id, int mode, std::uint64_t offset, s
     if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
         co_return refuse(EOPNOTSUPP);
     if (length == 0) co_return refuse(EINVAL);
-    const auto file = open->second.node;
+    const auto file = open->second;
     ANSWER(const auto content, co_await content_of(file, true));
     const auto end = offset + length;
     if (end < offset || end > base::limits::kObjectBytesMax) co_return refuse(EFBIG);
@@ -235,7 +228,7 @@ Task<Answer<std::uint64_t>> FileSystem::seek(FileId id, std::uint64_t offset, in
     const auto open = files_.find(id);
     if (open == files_.end()) co_return refuse(EBADF);
     if (whence != SEEK_DATA && whence != SEEK_HOLE) co_return refuse(EINVAL);
-    const auto file = open->second.node;
+    const auto file = open->second;
     ANSWER(const auto content, co_await content_of(file, false));
     if (offset >= content->size()) co_return refuse(ENXIO);
     const auto there = co_await content->seek(offset, whence == SEEK_HOLE);
@@ -248,9 +241,9 @@ Task<Answer<std::uint64_t>> FileSystem::copy_range(FileId from, std::uint64_t fr
     const auto source = files_.find(from);
     const auto target = files_.find(to);
     if (source == files_.end() || target == files_.end()) co_return refuse(EBADF);
-    const auto file = target->second.node;
+    const auto file = target->second;
     ANSWER(const auto out, co_await content_of(file, true));
-    ANSWER(const auto in, co_await content_of(source->second.node, false));
+    ANSWER(const auto in, co_await content_of(source->second, false));
     if (from_offset >= in->size()) co_return 0;
     const auto count = std::min(length, in->size() - from_offset);
     ANSWER_VOID(co_await out->copy_from(*in, from_offset, to_offset, count));

@@ -31,7 +31,6 @@ struct Options {
     // How long the kernel may keep what it was told while changes are pushed to it, and while they are not.
     base::Duration live_ttl = std::chrono::seconds(600);
     base::Duration dead_ttl = std::chrono::seconds(1);
-    base::Duration deadline = std::chrono::seconds(30);  // for one request
 };
 
 struct Caller {
@@ -130,11 +129,12 @@ class FileSystem {
     void release_directory(FileId directory);
 
  private:
-    struct OpenFile {
-        NodePtr node;
-        int flags = 0;
-    };
     struct OpenDirectory;
+    // What a name stands for. The segment cannot be read from every name (names.h, Meaning::Kind::search).
+    struct Resolved {
+        NodePtr node;
+        std::string segment;
+    };
 
     NodePtr node(NodeId id) const { return nodes_.find(id); }
     std::int64_t now_ns();
@@ -146,8 +146,8 @@ class FileSystem {
     // The entry as the store has it, unless it is known. ENOENT or ESTALE when it is no more.
     Task<Answer<>> refresh(NodePtr node);
     // What stands at a name: asks the store unless it is known.
-    Task<Answer<NodePtr>> resolve(NodePtr parent, std::string name, bool use_known);
-    Task<Answer<NodePtr>> search(NodePtr parent, std::string name, std::string prefix);
+    Task<Answer<Resolved>> resolve(NodePtr parent, std::string name, bool use_known);
+    Task<Answer<Resolved>> search(NodePtr parent, std::string name, std::string prefix);
     Task<Answer<NodePtr>> make_entry(NodePtr parent, std::string name, engine::NewFile file, Caller caller);
     // A directory that only content implies gets an object, so that it stays when its last child goes.
     Task<Answer<>> keep_directory(NodePtr directory);
@@ -156,7 +156,7 @@ class FileSystem {
     Task<void> store_times(NodePtr directory);
     Task<Answer<>> rename_file(NodePtr from, std::string segment, NodePtr to, std::string target, bool exclusive);
     Task<Answer<>> rename_directory(NodePtr from, std::string segment, NodePtr to, std::string target, bool exclusive);
-    Task<Answer<>> exchange(NodePtr from, NodePtr first, NodePtr to, NodePtr second);
+    Task<Answer<>> exchange(NodePtr from, Resolved first, NodePtr to, Resolved second);
     // Of the content of all open files at or below the node, before their keys change.
     Task<Answer<>> commit_below(NodePtr node);
 
@@ -179,7 +179,7 @@ class FileSystem {
     bool live_ = false;
     std::int64_t last_ns_ = 0;
     FileId last_file_ = 0;
-    std::unordered_map<FileId, OpenFile> files_;
+    std::unordered_map<FileId, NodePtr> files_;  // open
     std::unordered_map<FileId, std::unique_ptr<OpenDirectory>> directories_;
     io::TaskGroup tasks_;
 };

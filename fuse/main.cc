@@ -49,7 +49,7 @@ io::Task<base::Result<void>> serve(io::RealEnv& world, const fuse::MountCommand&
     options.bucket = command.bucket;
     options.key_id = command.access_key;
     options.secret = command.secret;
-    options.patience = command.options.deadline;
+    options.patience = command.patience;
     CO_TRY(const auto store, co_await remote::connect_files(world, std::move(options)));
     fuse::MountPlan plan;
     plan.options = command.options;

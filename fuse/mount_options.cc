@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <climits>
 
+#include <charconv>
 #include <cstdlib>
 #include <iostream>
 #include <unistd.h>
@@ -12,6 +13,7 @@ namespace larder::fuse {
 namespace {
 
 constexpr int kWrongUsage = 2;
+constexpr std::uint32_t kModeBits = 0777;
 
 // Beside the administration socket that the other commands use.
 std::string default_socket() {
@@ -23,21 +25,25 @@ std::string default_socket() {
     return "/run/larder/files.sock";
 }
 
+// Digits of this base and nothing else, at most `most`.
+bool take_number(std::uint32_t& into, std::string_view text, int base, std::uint32_t most = UINT32_MAX) {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    if (error != std::errc() || end != text.data() + text.size() || value > most) return false;
+    into = value;
+    return true;
+}
+
 // One word of "-o a,b=c"; what mount(8) and systemd add for themselves is let pass.
 bool take_mount_word(MountCommand& command, const std::string& word) {
     const auto equals = word.find('=');
     const auto name = word.substr(0, equals);
     const auto value = equals == std::string::npos ? std::string() : word.substr(equals + 1);
-    const auto number = [&value](std::uint32_t& into, int base) {
-        char* end = nullptr;
-        into = static_cast<std::uint32_t>(std::strtoul(value.c_str(), &end, base));
-        return !value.empty() && *end == '\0';
-    };
     if (name == "ro") return command.read_only = true;
     if (name == "allow_other") return command.allow_other = true;
-    if (name == "uid") return number(command.options.uid, 10);
-    if (name == "gid") return number(command.options.gid, 10);
-    if (name == "umask") return number(command.options.umask, 8);
+    if (name == "uid") return take_number(command.options.uid, value, 10);
+    if (name == "gid") return take_number(command.options.gid, value, 10);
+    if (name == "umask") return take_number(command.options.umask, value, 8, kModeBits);
     if (name == "socket") return !(command.socket = value).empty();
     if (name == "key") return !(command.access_key = value).empty();
     for (const std::string known : {"rw", "user", "users", "noauto", "auto", "nofail", "_netdev", "defaults", "dev",
@@ -67,7 +73,8 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
     command.options.gid = ::getgid();
     CLI::App app{"Shows a bucket as a folder: larder mount BUCKET FOLDER", "larder mount"};
     app.add_option("bucket", command.bucket, "the bucket to show")->required();
-    app.add_option("folder", command.folder, "where: an empty folder of this machine")->required();
+    app.add_option("folder", command.folder, "where: a folder of this machine; what is in it is hidden meanwhile")
+        ->required();
     app.add_option("--socket", command.socket, "the daemon's file service (beside $LARDER_SOCKET)");
     app.add_option("--key", command.access_key, "access key whose rights hold; its secret is in $LARDER_SECRET");
     app.add_flag("--read-only", command.read_only, "refuse every change");
@@ -80,8 +87,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
     app.add_option("--log-level", command.log_level, "debug, info, warning or error");
     std::vector<std::string> lists;
     app.add_option("-o", lists, "options as mount(8) gives them");
-    app.footer(
-        "larder umount FOLDER ends it.   Line of /etc/fstab:  photos /mnt/photos fuse.larder defaults,_netdev 0 0");
+    app.footer("larder umount FOLDER ends it.");
     app.set_version_flag("--version", "larder " LARDER_VERSION);
     try {
         app.parse(argc, argv);
@@ -91,10 +97,8 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
         std::cerr << "error: " << wrong.what() << "  [usage]\n  fix: larder mount --help\n";
         return std::unexpected(kWrongUsage);
     }
-    char* end = nullptr;
-    command.options.umask = static_cast<std::uint32_t>(std::strtoul(umask.c_str(), &end, 8));
     std::optional<std::string> unknown;
-    if (umask.empty() || *end != '\0' || command.options.umask > 0777) unknown = "--umask " + umask;
+    if (!take_number(command.options.umask, umask, 8, kModeBits)) unknown = "--umask " + umask;
     if (!unknown) unknown = take_mount_words(command, lists);
     if (unknown) {
         std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";

@@ -18,6 +18,7 @@ struct MountCommand {
     bool read_only = false;
     bool allow_other = false;
     std::string log_level = "warning";
+    base::Duration patience = std::chrono::seconds(30);  // for one request to the daemon
     Options options;
 };
 

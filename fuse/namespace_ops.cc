@@ -24,46 +24,43 @@ Answer<std::string> key_for_new(const Node& parent, const std::string& name, boo
 
 }  // namespace
 
-Task<Answer<NodePtr>> FileSystem::resolve(NodePtr parent, std::string name, bool use_known) {
+Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::string name, bool use_known) {
     if (name.size() > names::kNameBytesMax) co_return refuse(ENAMETOOLONG);
     if (parent->gone()) co_return refuse(ENOENT);
     const auto meaning = names::read(name);
     if (meaning.kind == names::Meaning::Kind::search) co_return co_await search(parent, name, meaning.segment);
+    const auto& segment = meaning.segment;
     const bool object_only = meaning.kind == names::Meaning::Kind::object;
     if (use_known) {
         for (const bool directory : {true, false}) {
-            auto known = nodes_.child(*parent, meaning.segment, directory);
-            if (known && is_fresh(*known) && directory != object_only) co_return known;
+            auto known = nodes_.child(*parent, segment, directory);
+            if (known && is_fresh(*known) && directory != object_only) co_return Resolved{known, segment};
         }
     }
-    const auto path = key_of(*parent) + meaning.segment;
+    const auto path = key_of(*parent) + segment;
     if (path.size() > base::limits::kKeyBytesMax) co_return refuse(ENAMETOOLONG);
     ANSWER(auto there, co_await store_.find(path));
     if (parent->gone()) co_return refuse(ENOENT);
-    const auto learnt = env_.clock.now();
-    if (!there.directory) nodes_.remove(parent, meaning.segment, true);
-    if (!there.object) nodes_.remove(parent, meaning.segment, false);
-    if (object_only) {
-        if (!there.object || !there.directory) co_return refuse(ENOENT);
-        co_return nodes_.place(parent, meaning.segment, std::move(*there.object), learnt);
-    }
-    if (there.directory) co_return nodes_.place(parent, meaning.segment, std::move(*there.directory), learnt);
-    if (there.object) co_return nodes_.place(parent, meaning.segment, std::move(*there.object), learnt);
-    co_return refuse(ENOENT);
+    if (!there.directory) nodes_.remove(parent, segment, true);
+    if (!there.object) nodes_.remove(parent, segment, false);
+    // Beside a directory the object has a name of its own.
+    if (object_only && !there.directory) co_return refuse(ENOENT);
+    auto& entry = there.directory && !object_only ? there.directory : there.object;
+    if (!entry) co_return refuse(ENOENT);
+    co_return Resolved{nodes_.place(parent, segment, std::move(*entry), env_.clock.now()), segment};
 }
 
-Task<Answer<NodePtr>> FileSystem::search(NodePtr parent, std::string name, std::string prefix) {
+Task<Answer<FileSystem::Resolved>> FileSystem::search(NodePtr parent, std::string name, std::string prefix) {
     const auto directory = key_of(*parent);
     std::string after;
     for (;;) {
         ANSWER(auto page, co_await store_.list(directory, after, base::limits::kListKeysMax));
         for (auto& entry : page.entries) {
-            std::string_view segment = entry.key;
-            segment.remove_prefix(directory.size());
-            if (segment.ends_with('/')) segment.remove_suffix(1);
+            auto segment = entry.key.substr(directory.size());
+            if (segment.ends_with('/')) segment.pop_back();
             if (!segment.starts_with(prefix) || names::show(segment) != name) continue;
-            const std::string found(segment);
-            co_return nodes_.place(parent, found, std::move(entry), env_.clock.now());
+            auto node = nodes_.place(parent, segment, std::move(entry), env_.clock.now());
+            co_return Resolved{std::move(node), std::move(segment)};
         }
         if (!page.truncated) co_return refuse(ENOENT);
         after = page.next;
@@ -74,7 +71,7 @@ Task<Answer<Found>> FileSystem::lookup(NodeId parent, std::string name) {
     const auto directory = node(parent);
     if (!directory) co_return refuse(ESTALE);
     ANSWER(const auto there, co_await resolve(directory, std::move(name), true));
-    co_return found(there);
+    co_return found(there.node);
 }
 
 void FileSystem::forget(NodeId id, std::uint64_t lookups) {
@@ -151,17 +148,16 @@ Task<Answer<>> FileSystem::unlink(NodeId parent, std::string name) {
     if (options_.read_only) co_return refuse(EROFS);
     const auto directory = node(parent);
     if (!directory) co_return refuse(ESTALE);
-    ANSWER(const auto file, co_await resolve(directory, name, true));
+    ANSWER(const auto there, co_await resolve(directory, std::move(name), true));
+    const auto& file = there.node;
     if (file->directory) co_return refuse(EISDIR);
     ANSWER_VOID(co_await hold_content(file));
     ANSWER_VOID(co_await keep_directory(directory));
-    const auto segment = names::read(name).segment;
-    const auto key = key_of(*directory) + segment;
-    ANSWER(auto left, co_await store_.remove(key, now_ns()));
+    ANSWER(const auto left, co_await store_.remove(key_of(*directory) + there.segment, now_ns()));
     file->entry.links = left.links;
     file->entry.state = left.state;
     file->entry.attributes.ctime_ns = now_ns();
-    nodes_.remove(directory, segment, false);
+    nodes_.remove(directory, there.segment, false);
     touch_directory(directory);
     co_return Answer<>();
 }
@@ -170,16 +166,17 @@ Task<Answer<>> FileSystem::remove_directory(NodeId parent, std::string name) {
     if (options_.read_only) co_return refuse(EROFS);
     const auto directory = node(parent);
     if (!directory) co_return refuse(ESTALE);
-    ANSWER(const auto child, co_await resolve(directory, name, true));
+    ANSWER(const auto there, co_await resolve(directory, std::move(name), true));
+    const auto& child = there.node;
     if (!child->directory) co_return refuse(ENOTDIR);
     ANSWER_VOID(co_await keep_directory(directory));
     const auto removed = co_await store_.remove(key_of(*child), now_ns());
-    if (!removed && (removed.error().is(base::Code::conflict) ||
+    if (!removed && (removed.error().is(base::Code::conflict, base::Subject::object) ||
                      (child->entry.implied && removed.error().is(base::Code::not_found)))) {
         co_return refuse(ENOTEMPTY);
     }
     ANSWER_VOID(removed);
-    nodes_.remove(directory, names::read(name).segment, true);
+    nodes_.remove(directory, there.segment, true);
     if (directory->subdirectories) --*directory->subdirectories;
     touch_directory(directory);
     co_return Answer<>();
@@ -192,27 +189,27 @@ Task<Answer<>> FileSystem::rename(NodeId parent, std::string name, NodeId new_pa
     const auto from = node(parent);
     const auto to = node(new_parent);
     if (!from || !to) co_return refuse(ESTALE);
-    ANSWER(const auto moved, co_await resolve(from, name, true));
-    auto there = co_await resolve(to, new_name, true);
+    ANSWER(const auto moved, co_await resolve(from, std::move(name), true));
+    const auto there = co_await resolve(to, new_name, true);
     if (!there && there.error() != ENOENT) co_return refuse(there.error());
     if ((flags & RENAME_EXCHANGE) != 0) {
         if (!there) co_return refuse(ENOENT);
         co_return co_await exchange(from, moved, to, *there);
     }
     const bool exclusive = (flags & RENAME_NOREPLACE) != 0;
+    const bool directory = moved.node->directory;
     if (there && exclusive) co_return refuse(EEXIST);
-    if (there && *there == moved) co_return Answer<>();
-    if (there && (*there)->directory != moved->directory) co_return refuse(moved->directory ? ENOTDIR : EISDIR);
-    ANSWER_VOID(key_for_new(*to, new_name, moved->directory));
+    if (there && there->node == moved.node) co_return Answer<>();
+    if (there && there->node->directory != directory) co_return refuse(directory ? ENOTDIR : EISDIR);
+    ANSWER_VOID(key_for_new(*to, new_name, directory));
     ANSWER_VOID(co_await keep_directory(from));
-    ANSWER_VOID(co_await commit_below(moved));
-    if (there) ANSWER_VOID(co_await hold_content(*there));
-    const auto segment = names::read(name).segment;
+    ANSWER_VOID(co_await commit_below(moved.node));
+    if (there) ANSWER_VOID(co_await hold_content(there->node));
     const auto target = names::read(new_name).segment;
-    if (moved->directory) {
-        ANSWER_VOID(co_await rename_directory(from, segment, to, target, exclusive));
+    if (directory) {
+        ANSWER_VOID(co_await rename_directory(from, moved.segment, to, target, exclusive));
     } else {
-        ANSWER_VOID(co_await rename_file(from, segment, to, target, exclusive));
+        ANSWER_VOID(co_await rename_file(from, moved.segment, to, target, exclusive));
     }
     touch_directory(from);
     touch_directory(to);
@@ -244,7 +241,9 @@ Task<Answer<>> FileSystem::rename_directory(NodePtr from, std::string segment, N
     const auto old_key = key_of(*from) + segment + '/';
     const auto new_key = key_of(*to) + target + '/';
     const auto done = co_await store_.rename_directory(old_key, new_key, now_ns());
-    if (!done && done.error().is(base::Code::conflict)) co_return refuse(exclusive ? EEXIST : ENOTEMPTY);
+    if (!done && done.error().is(base::Code::conflict, base::Subject::object)) {
+        co_return refuse(exclusive ? EEXIST : ENOTEMPTY);
+    }
     ANSWER_VOID(done);
     const bool replaced = nodes_.child(*to, target, true) != nullptr;
     nodes_.move(from, segment, to, target, true);
@@ -254,24 +253,18 @@ Task<Answer<>> FileSystem::rename_directory(NodePtr from, std::string segment, N
     co_return Answer<>();
 }
 
-Task<Answer<>> FileSystem::exchange(NodePtr from, NodePtr first, NodePtr to, NodePtr second) {
-    if (first == second) co_return Answer<>();
+Task<Answer<>> FileSystem::exchange(NodePtr from, Resolved first, NodePtr to, Resolved second) {
+    if (first.node == second.node) co_return Answer<>();
     // A file and a directory cannot take each other's key in one step.
-    if (first->directory != second->directory) co_return refuse(EINVAL);
-    ANSWER_VOID(co_await commit_below(first));
-    ANSWER_VOID(co_await commit_below(second));
-    const auto place_of = [](const Node& node, const NodePtr& parent) {
-        for (const auto& place : node.places) {
-            if (place.parent == parent) return place.segment;
-        }
-        return std::string();
-    };
-    const auto segment = place_of(*first, from);
-    const auto other = place_of(*second, to);
-    ANSWER_VOID(co_await store_.exchange(key_of(*from) + segment + (first->directory ? "/" : ""),
-                                         key_of(*to) + other + (second->directory ? "/" : ""), now_ns()));
-    nodes_.exchange(from, segment, first->directory, to, other, second->directory);
-    first->stale = second->stale = true;
+    const bool directory = first.node->directory;
+    if (directory != second.node->directory) co_return refuse(EINVAL);
+    ANSWER_VOID(co_await commit_below(first.node));
+    ANSWER_VOID(co_await commit_below(second.node));
+    const std::string end = directory ? "/" : "";
+    ANSWER_VOID(
+        co_await store_.exchange(key_of(*from) + first.segment + end, key_of(*to) + second.segment + end, now_ns()));
+    nodes_.exchange(from, first.segment, to, second.segment, directory);
+    first.node->stale = second.node->stale = true;
     touch_directory(from);
     touch_directory(to);
     co_return Answer<>();

@@ -101,16 +101,16 @@ void NodeTable::move(const NodePtr& from, std::string_view segment, const NodePt
     if (!directory) by_inode_[inode] = node;
 }
 
-void NodeTable::exchange(const NodePtr& first, std::string_view segment, bool directory, const NodePtr& second,
-                         std::string_view second_segment, bool second_directory) {
+void NodeTable::exchange(const NodePtr& first, std::string_view segment, const NodePtr& second,
+                         std::string_view second_segment, bool directory) {
     const auto one = child(*first, segment, directory);
-    const auto two = child(*second, second_segment, second_directory);
+    const auto two = child(*second, second_segment, directory);
     if (one) detach(one, first, segment);
     if (two) detach(two, second, second_segment);
     if (one) attach(one, second, second_segment);
     if (two) attach(two, first, segment);
     for (const auto& node : {one, two}) {
-        if (node && !node->directory) by_inode_[node->entry.inode] = node;
+        if (node && !directory) by_inode_[node->entry.inode] = node;
     }
 }
 

@@ -67,8 +67,9 @@ class NodeTable {
     // The name moved; what stood at the target loses its place.
     void move(const NodePtr& from, std::string_view segment, const NodePtr& to, std::string_view new_segment,
               bool directory);
-    void exchange(const NodePtr& first, std::string_view segment, bool directory, const NodePtr& second,
-                  std::string_view second_segment, bool second_directory);
+    // Both are files, or both directories.
+    void exchange(const NodePtr& first, std::string_view segment, const NodePtr& second,
+                  std::string_view second_segment, bool directory);
     // The kernel forgot `count` lookups.
     void forget(NodeId id, std::uint64_t count);
     // Drops the node if nothing holds it any more.

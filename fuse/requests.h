@@ -15,7 +15,6 @@ struct Serving {
     io::Env& env;
     base::Duration interrupt_after;
     FileSystem* files = nullptr;
-    bool live = false;
     io::TaskGroup tasks;
 };
 

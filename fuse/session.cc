@@ -15,7 +15,7 @@ namespace {
 // Requests taken from the kernel in one turn of the loop, before other work has its turn.
 constexpr int kRequestsPerTurn = 32;
 
-void no_log(fuse_log_level level, const char* format, va_list arguments) {
+void log_words(fuse_log_level level, const char* format, va_list arguments) {
     if (level > FUSE_LOG_WARNING) return;
     char text[512];
     std::vsnprintf(text, sizeof text, format, arguments);
@@ -24,12 +24,18 @@ void no_log(fuse_log_level level, const char* format, va_list arguments) {
     base::log::warning("fuse", {{"said", line}});
 }
 
+// The session as the pool's threads see it. Notifications that are still queued find it closed.
+struct Channel {
+    std::mutex using_it;
+    fuse_session* session = nullptr;
+};
+
 }  // namespace
 
 struct Session::Impl final : Notifier {
     Impl(io::RealEnv& w, SessionOptions o)
         : world(w), options(std::move(o)), serving(w.env(), options.interrupt_after), over(w.env().executor) {
-        fuse_set_log_func(no_log);
+        fuse_set_log_func(log_words);
     }
 
     ~Impl() override { close(); }
@@ -38,8 +44,9 @@ struct Session::Impl final : Notifier {
         if (!session) return;
         serving.tasks.stop();
         fuse_session_unmount(session);
-        // Notifications under way hold the session; none is begun after this.
-        const std::lock_guard hold(notifying);
+        // One under way holds the session; the kernel has let go of it by now.
+        const std::lock_guard hold(channel->using_it);
+        channel->session = nullptr;
         fuse_session_destroy(std::exchange(session, nullptr));
         std::free(buffer.mem);
     }
@@ -65,9 +72,9 @@ struct Session::Impl final : Notifier {
 
     template <typename F>
     void notify(F call) {
-        world.env().blocking.submit([this, call = std::move(call)] {
-            const std::lock_guard hold(notifying);
-            if (session) call(session);
+        world.env().blocking.submit([to = channel, call = std::move(call)] {
+            const std::lock_guard hold(to->using_it);
+            if (to->session) call(to->session);
         });
     }
     // -1 as offset: attributes only.
@@ -89,7 +96,7 @@ struct Session::Impl final : Notifier {
     io::Promise<io::Done> over;
     fuse_session* session = nullptr;
     fuse_buf buffer{};
-    std::mutex notifying;
+    const std::shared_ptr<Channel> channel = std::make_shared<Channel>();
 };
 
 Session::Session(io::RealEnv& world, SessionOptions options)
@@ -124,6 +131,10 @@ base::Result<void> Session::mount(FileSystem& files) {
     }
     const int fd = fuse_session_fd(impl.session);
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+    {
+        const std::lock_guard hold(impl.channel->using_it);
+        impl.channel->session = impl.session;
+    }
     impl.world.on_readable(fd, [this] { return impl_->receive(); });
     return {};
 }

@@ -29,7 +29,7 @@ class Session {
 
     // The notifications for the FileSystem; sent from the pool, since they may wait for the kernel.
     Notifier& notifier();
-    // Mounts and begins to answer. Errors with their cure: permission_denied, not_found, io_failure.
+    // Mounts and begins to answer. io_failure, with the system's reason, when the folder cannot be mounted.
     base::Result<void> mount(FileSystem& files);
     // Ends when the folder is unmounted, by unmount() or from outside.
     Task<void> ended();

@@ -72,7 +72,7 @@ Outcome<void> each_object(Session& session, const Remote& place, bool recursive,
 Done run_beside(const std::string& program, const std::string& package, const std::vector<std::string>& arguments);
 
 // `words` are those of larder-mount.
-Done mount_bucket(Session& session, std::vector<std::string> words);
+Done mount_bucket(Session& session, const std::vector<std::string>& words);
 Done unmount(const std::vector<std::string>& words);
 Done list_mounts(Session& session);
 

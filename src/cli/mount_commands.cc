@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -31,12 +32,9 @@ std::string unescape(const std::string& text) {
 
 }  // namespace
 
-Done mount_bucket(Session& session, std::vector<std::string> words) {
-    const auto& socket = session.globals().socket;
-    const bool told = std::find(words.begin(), words.end(), "--socket") != words.end();
-    if (!told && !socket.empty()) {
-        words.insert(words.end(), {"--socket", socket.substr(0, socket.rfind('/') + 1) + "files.sock"});
-    }
+Done mount_bucket(Session& session, const std::vector<std::string>& words) {
+    // It finds its own socket beside this one, unless its words name one.
+    ::setenv("LARDER_SOCKET", session.globals().socket.c_str(), 1);
     return run_beside("larder-mount", "larder-fuse", words);
 }
 

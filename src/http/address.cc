@@ -1,6 +1,7 @@
 #include "src/http/address.h"
 
 #include "src/base/encoding.h"
+#include "src/io/descriptor.h"
 #include "src/io/unix_socket.h"
 
 #include <algorithm>
@@ -20,28 +21,13 @@ namespace {
 
 using base::Code;
 using base::fail;
+using io::Descriptor;
 
 constexpr int kBacklog = 4096;
 
 std::string error_text(int error) {
     return std::generic_category().message(error);
 }
-
-// Closes unless released.
-class Descriptor {
- public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-
- private:
-    int fd_;
-};
 
 struct Resolved {
     std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list{nullptr, &::freeaddrinfo};

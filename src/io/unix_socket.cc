@@ -1,5 +1,7 @@
 #include "src/io/unix_socket.h"
 
+#include "src/io/descriptor.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <sys/socket.h>
@@ -20,22 +22,6 @@ constexpr int kBacklog = 4096;
 std::string error_text(int error) {
     return std::generic_category().message(error);
 }
-
-// Closes unless released.
-class Descriptor {
- public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-
- private:
-    int fd_;
-};
 
 base::Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};

@@ -31,6 +31,28 @@ TEST_CASE("every key shows under a name that finds it", "[fuse]") {
     CHECK(mount.put("\xff", "x").error() == EILSEQ);
 }
 
+TEST_CASE("a name that is cut short changes its own object, not the one its beginning names", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    const std::string long_one(400, 'l');
+    const std::string beginning(180, 'l');
+    store.put(long_one, "long");
+    store.put(beginning, "short");
+    store.put("d/" + long_one + "/x", "below");
+    Mount mount(world, store);
+    const auto name = names::show(long_one);
+    REQUIRE(names::read(name).segment == beginning);
+    REQUIRE(mount.rename(name, "renamed"));
+    CHECK(store.content("renamed") == "long");
+    CHECK(store.content(beginning) == "short");
+    store.put(long_one, "again");
+    REQUIRE(mount.unlink(name));
+    CHECK_FALSE(store.content(long_one));
+    CHECK(store.content(beginning) == "short");
+    REQUIRE(mount.rename("d/" + name, "e"));
+    CHECK(store.content("e/x") == "below");
+}
+
 TEST_CASE("a large directory is read in pages, each entry once", "[fuse]") {
     test::World world;
     test::MemoryFiles store(world.env());
