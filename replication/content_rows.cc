@@ -7,6 +7,8 @@ namespace larder::engine {
 
 namespace {
 
+constexpr int kAttempts = 64;
+
 Result<model::Object> present_object(const table::Row& current, const std::string& key) {
     if (!current.exists()) return fail(Code::not_found, Subject::object, "there is no object \"" + key + "\"");
     TRY(auto object, model::decode_object(current.value->row));
@@ -30,23 +32,26 @@ Task<Result<table::RowKey>> LocalEngine::content_row(std::shared_ptr<BucketState
 Task<Result<LocalEngine::ContentRow>> LocalEngine::edit_content_row(std::shared_ptr<BucketState> bucket,
                                                                     std::string key, ContentEdit edit) {
     const Writing writing(bucket);
-    for (;;) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
         CO_TRY(const auto place, co_await content_row(bucket, key));
         ContentRow out;
+        bool elsewhere = false;
         const auto decide = [&](const table::Row& current, Tag version) -> Result<table::Decision> {
-            TRY(out.object, present_object(current, key));
+            auto present = present_object(current, key);
+            elsewhere = !present && (present.error().is(Code::conflict) ||
+                                     (present.error().is(Code::not_found) && place.sort_key != key));
+            TRY(out.object, std::move(present));
             std::string body = current.value->body;
             TRY_VOID(edit(out.object, version, body));
             return table::Decision{table::Value{model::encode_object(out.object), std::move(body)}};
         };
         const auto done = co_await object_rows_->update(place, decide);
-        const bool moved = !done && (done.error().is(Code::conflict, Subject::row) ||
-                                     (done.error().is(Code::not_found) && place.sort_key != key));
-        if (moved) continue;
+        if (!done && elsewhere) continue;
         CO_TRY_VOID(done);
         out.state = done->version;
         co_return out;
     }
+    co_return fail(Code::conflict, Subject::object, "the file changed again and again meanwhile");
 }
 
 Task<Result<LocalEngine::ContentRow>> LocalEngine::replace_content(BucketId bucket, std::string key,

@@ -1,13 +1,14 @@
 // Files found, listed, made and changed. Names that move or are shared: file_names.cc.
-#include "replication/file_store.h"
-
 #include "replication/file_handle.h"
+#include "replication/file_rows.h"
 #include "replication/model/posix.h"
 #include "src/base/encoding.h"
 #include "src/base/hash.h"
 #include "src/base/limits.h"
 
 namespace larder::engine {
+
+using namespace files;
 
 FileEntry file_entry(std::string key, const model::Object& object, Tag state) {
     FileEntry entry;
@@ -31,19 +32,33 @@ Result<std::unique_ptr<FileStore>> LocalEngine::files(BucketId bucket) {
     return std::make_unique<LocalFileStore>(*this, std::move(state));
 }
 
+std::uint64_t LocalFileStore::implied_inode(std::string_view key) const {
+    std::uint64_t inode = 0;
+    const auto digest = base::sha256(std::string(bucket_->row.bucket.id.view()).append(key));
+    std::memcpy(&inode, digest.bytes.data(), sizeof inode);
+    return std::max<std::uint64_t>(inode, 2);
+}
+
 FileEntry LocalFileStore::implied(std::string key) const {
     FileEntry entry;
     entry.implied = true;
-    const auto digest = base::sha256(std::string(bucket_->row.bucket.id.view()) + key);
-    std::memcpy(&entry.inode, digest.bytes.data(), sizeof entry.inode);
-    // Marks it apart from inodes made of versions, and is never zero.
-    entry.inode |= 1;
+    entry.inode = implied_inode(key);
+    entry.key = std::move(key);
+    return entry;
+}
+
+// It is shown with what is known; reading it tells the rest.
+FileEntry LocalFileStore::unreadable(std::string key) const {
+    FileEntry entry;
+    entry.inode = implied_inode(key);
     entry.key = std::move(key);
     return entry;
 }
 
 Task<Result<std::optional<LocalFileStore::Standing>>> LocalFileStore::stand(std::string key) {
     Standing there{{row_of(key), std::nullopt}, {}, {}};
+    // Content that names share lies where no key of an object is.
+    if (key.starts_with('\0')) co_return std::nullopt;
     CO_TRY(auto row, co_await engine_.object_rows_->read(there.place.row, false));
     if (!row.exists()) co_return std::nullopt;
     CO_TRY(there.object, model::decode_object(row.value->row));
@@ -85,6 +100,14 @@ Task<Result<FoundPath>> LocalFileStore::find(std::string path) {
     co_return out;
 }
 
+Task<Result<std::optional<FileEntry>>> LocalFileStore::shown(std::string key) {
+    const auto there = co_await stand(key);
+    if (!there && there.error().is(Code::corrupted)) co_return unreadable(std::move(key));
+    if (!there) co_return fail(there.error());
+    if (!*there) co_return std::nullopt;
+    co_return file_entry(std::move(key), (*there)->object, (*there)->state);
+}
+
 Task<Result<DirectoryPage>> LocalFileStore::list(std::string directory, std::string after, int limit) {
     ListQuery query;
     query.prefix = directory;
@@ -99,25 +122,22 @@ Task<Result<DirectoryPage>> LocalFileStore::list(std::string directory, std::str
     for (const auto& entry : range.entries) {
         std::string key(entry.sort_key);
         page.next = key;
-        if (entry.is_prefix) {
-            CO_TRY(const auto marker, co_await stand(key));
-            page.entries.push_back(marker ? file_entry(key, marker->object, marker->state) : implied(key));
-            continue;
-        }
         if (entry.damaged) {
-            // It is shown with what is known; reading it tells the rest.
-            auto& shown = page.entries.emplace_back();
-            shown.inode = implied(key).inode;
-            shown.key = std::move(key);
+            page.entries.push_back(unreadable(std::move(key)));
             continue;
         }
-        CO_TRY(const auto object, model::decode_object(entry.row));
-        if (!object.link) {
-            page.entries.push_back(file_entry(std::move(key), object, entry.version));
-            continue;
+        std::optional<FileEntry> there;
+        bool follow = entry.is_prefix;
+        if (!follow) {
+            const auto object = model::decode_object(entry.row);
+            follow = !object || object->link;
+            if (!follow) there = file_entry(key, *object, entry.version);
         }
-        CO_TRY(const auto there, co_await stand(key));
-        if (there) page.entries.push_back(file_entry(std::move(key), there->object, there->state));
+        if (follow) {
+            CO_TRY(there, co_await shown(key));
+        }
+        if (!there && entry.is_prefix) there = implied(std::move(key));
+        if (there) page.entries.push_back(std::move(*there));
     }
     co_return page;
 }
@@ -128,6 +148,12 @@ Task<Result<FileEntry>> LocalFileStore::create(NewFile file) {
     }
     CO_TRY(const auto bucket, engine_.bucket_for_object(bucket_->row.bucket.id, file.key));
     model::Object object;
+    if (is_directory(file.key)) {
+        if (!file.content.empty()) co_return fail(Code::too_large, Subject::object, "a directory has no content");
+        // What was implied so far keeps its identity.
+        CO_TRY(const bool below, co_await has_below(file.key));
+        if (below) object.inode = implied_inode(file.key);
+    }
     object.size = file.content.size();
     object.etag = base::hex_encode(base::md5(file.content));
     object.attributes = file.attributes;
@@ -135,7 +161,7 @@ Task<Result<FileEntry>> LocalFileStore::create(NewFile file) {
     condition.if_absent = file.exclusive;
     auto made = co_await engine_.write_object(bucket, file.key, object, std::move(file.content), condition);
     if (!made && made.error().is(Code::precondition_failed)) {
-        co_return fail(Code::already_exists, Subject::object, "\"" + file.key + "\" exists");
+        co_return taken(file.key);
     }
     CO_TRY_VOID(made);
     object.version = made->version;
@@ -144,6 +170,7 @@ Task<Result<FileEntry>> LocalFileStore::create(NewFile file) {
 }
 
 Task<Result<FileEntry>> LocalFileStore::edit(std::string key, std::function<Result<void>(model::Object&)> change) {
+    if (key.starts_with('\0')) co_return nothing_at(key);
     CO_TRY(const auto bucket, engine_.bucket_for_write(bucket_->row.bucket.id));
     const auto edit = [&change](model::Object& object, Tag, std::string&) { return change(object); };
     CO_TRY(const auto row, co_await engine_.edit_content_row(bucket, key, edit));
@@ -155,13 +182,13 @@ Task<Result<FileEntry>> LocalFileStore::set_attributes(std::string key, FileAttr
         model::merge(object.attributes, changes);
         return {};
     });
-    if (done || !key.ends_with('/') || !done.error().is(Code::not_found)) co_return done;
+    if (done || !is_directory(key) || !done.error().is(Code::not_found)) co_return done;
     CO_TRY(const bool below, co_await has_below(key));
     if (!below) co_return done;
     CO_TRY(const auto bucket, engine_.bucket_for_object(bucket_->row.bucket.id, key));
     model::Object marker;
     marker.etag = base::hex_encode(base::md5(""));
-    marker.inode = implied(key).inode;
+    marker.inode = implied_inode(key);
     model::merge(marker.attributes, changes);
     Condition absent;
     absent.if_absent = true;
@@ -175,15 +202,10 @@ Task<Result<FileEntry>> LocalFileStore::set_attributes(std::string key, FileAttr
 
 Task<Result<FileEntry>> LocalFileStore::set_xattr(std::string key, std::string name, std::optional<std::string> value,
                                                   XattrMode mode, std::int64_t ctime_ns) {
-    if (key.ends_with('/')) {
-        // A directory that is only implied gets an object to hold it.
-        FileAttributes none;
-        CO_TRY_VOID(co_await set_attributes(key, none));
-    }
-    co_return co_await edit(key, [&](model::Object& object) -> Result<void> {
+    const auto change = [&](model::Object& object) -> Result<void> {
         auto& xattrs = object.attributes.xattrs;
         const bool there = xattrs.contains(name);
-        if (there && mode == XattrMode::create) return fail(Code::already_exists, "the attribute exists");
+        if (there && value && mode == XattrMode::create) return fail(Code::already_exists, "the attribute exists");
         if (!there && (mode == XattrMode::replace || !value))
             return fail(Code::not_found, "there is no such attribute");
         if (value) {
@@ -193,7 +215,15 @@ Task<Result<FileEntry>> LocalFileStore::set_xattr(std::string key, std::string n
         }
         object.attributes.ctime_ns = ctime_ns;
         return {};
-    });
+    };
+    auto done = co_await edit(key, change);
+    if (done || !is_directory(key) || !done.error().is(Code::not_found, Subject::object)) co_return done;
+    // A directory that is only implied gets an object to hold it.
+    CO_TRY(const bool below, co_await has_below(key));
+    model::Object none;
+    if (below) CO_TRY_VOID(change(none));
+    CO_TRY_VOID(co_await set_attributes(key, {}));
+    co_return co_await edit(std::move(key), change);
 }
 
 Task<Result<std::unique_ptr<FileHandle>>> LocalFileStore::open(std::string key) {
@@ -221,10 +251,12 @@ Task<Result<ChangePage>> LocalFileStore::watch(std::string since, base::Instant 
         }
         // Content that several names share: a change of each.
         const table::RowKey place{row_of(event.key).partition_key, event.key};
-        CO_TRY(const auto row, co_await engine_.object_rows_->read(place, false));
-        if (!row.exists()) continue;
-        CO_TRY(const auto object, model::decode_object(row.value->row));
-        for (const auto& name : object.names) events.push_back({event.bucket, name, event.version, false});
+        const auto row = co_await engine_.object_rows_->read(place, false);
+        // Unreadable or gone: who looks at a name learns of that there.
+        if (!row || !row->exists()) continue;
+        const auto object = model::decode_object(row->value->row);
+        if (!object) continue;
+        for (const auto& name : object->names) events.push_back({event.bucket, name, event.version, false});
     }
     page.events = std::move(events);
     co_return page;

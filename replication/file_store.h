@@ -12,6 +12,8 @@ struct ContentPlace {
     std::optional<model::LinkId> link;
 };
 
+FileEntry file_entry(std::string key, const model::Object& object, Tag state);
+
 class LocalFileStore final : public FileStore {
  public:
     LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket);
@@ -43,16 +45,36 @@ class LocalFileStore final : public FileStore {
     };
     table::RowKey row_of(std::string_view key) const { return engine_.object_row(*bucket_, key); }
     Task<Result<std::optional<Standing>>> stand(std::string key);
+    // The same for a listing: what cannot be read is shown with what is known.
+    Task<Result<std::optional<FileEntry>>> shown(std::string key);
+    FileEntry unreadable(std::string key) const;
     Task<Result<bool>> has_below(std::string directory);
+    std::uint64_t implied_inode(std::string_view key) const;
     FileEntry implied(std::string key) const;
     // Changes the row of what stands at `key`, its content and version untouched.
     Task<Result<FileEntry>> edit(std::string key, std::function<Result<void>(model::Object&)> change);
-    // One file under another key, its content under an owner of its own.
+    struct Owned;
+    struct Moving;
+    struct Step {
+        Tag version;
+        std::optional<std::int64_t> ctime_ns;
+    };
+    Task<Result<Moving>> begin_move(std::string from, std::string to, Standing there);
+    static Result<std::optional<table::Value>> moved(Moving& moving, const table::Row& from,
+                                                     const std::vector<table::Row>& rows, Step step,
+                                                     table::Coordinator::Decided& out);
+    void end_move(const Moving& moving, const Result<std::vector<table::Row>>& done);
+    Task<Result<FileEntry>> rename_row(std::string from, std::string to, bool exclusive,
+                                       std::optional<std::int64_t> ctime_ns);
     Task<Result<FileEntry>> rename_once(std::string from, std::string to, bool exclusive,
                                         std::optional<std::int64_t> ctime_ns);
     Task<Result<FileEntry>> link_once(std::string from, std::string to, std::int64_t ctime_ns);
+    Task<Result<FileEntry>> remove_row(std::string key);
     Task<Result<FileEntry>> remove_name(std::string key, Standing there, std::int64_t ctime_ns);
     Task<Result<void>> exchange_once(std::string first, std::string second, std::int64_t ctime_ns);
+    Task<Result<void>> check_lengths(std::string from, std::string to);
+    // A move that is in the journal: what still lies below `from`, and the marker, under `to`.
+    Task<Result<void>> move_tree(std::string from, std::string to, std::optional<std::int64_t> ctime_ns);
     Task<Result<void>> move_below(std::string from, std::string to);
     static Task<void> move_one(LocalFileStore& self, std::string from, std::string to, Result<void>& outcome,
                                io::Semaphore::Permit permit);

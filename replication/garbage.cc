@@ -257,6 +257,8 @@ Task<void> LocalEngine::collect_tombstones() {
                 return *page_rows_;
             case model::kIntents:
                 return *intent_rows_;
+            case model::kMoves:
+                return *move_rows_;
             default:
                 return *object_rows_;
         }

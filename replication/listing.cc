@@ -26,7 +26,7 @@ Task<Result<table::RangePage>> LocalEngine::list_rows(BucketId bucket, ListQuery
     range.limit = static_cast<std::size_t>(std::max(query.limit, 0));
     start_after(range, query);
     // Content that several names share sorts before every key.
-    if (query.prefix.empty()) range.start_at = std::max(range.start_at, std::string("\1"));
+    range.start_at = std::max(range.start_at, std::string("\1"));
     if (!query.with_properties) range.row_bytes = model::kSummaryBytes;
     table::RangePage page;
     for (std::uint16_t shard = 0; shard < state->row.index_shards; ++shard) {
@@ -64,17 +64,21 @@ Task<Result<ListPage>> LocalEngine::list_objects(BucketId bucket, ListQuery quer
             page.prefixes.emplace_back(entry.sort_key);
             continue;
         }
-        auto& info = page.objects.emplace_back();
+        ObjectInfo info;
         info.key = entry.sort_key;
         // Left out it would look deleted; so it is listed with what is known, and reading it tells the rest.
-        if (entry.damaged) continue;
+        if (entry.damaged) {
+            page.objects.push_back(std::move(info));
+            continue;
+        }
         CO_TRY(const auto summary, model::decode_summary(entry.row));
         if (with_properties || summary.is_link) {
-            CO_TRY(auto object, model::decode_object(entry.row));
-            if (object.link) {
-                CO_TRY(object, co_await follow_link(bucket, info.key, *object.link));
-            }
-            info = model::info_of(std::move(info.key), std::move(object));
+            auto object = model::decode_object(entry.row);
+            if (object && object->link) object = co_await follow_link(bucket, info.key, *object->link);
+            if (!object && object.error().is(Code::not_found)) continue;  // the name is gone by now
+            if (!object && !object.error().is(Code::corrupted)) co_return fail(object.error());
+            if (object) info = model::info_of(std::move(info.key), std::move(*object));
+            page.objects.push_back(std::move(info));
             continue;
         }
         info.version = summary.version;
@@ -82,6 +86,7 @@ Task<Result<ListPage>> LocalEngine::list_objects(BucketId bucket, ListQuery quer
         info.size = summary.size;
         info.etag = summary.etag;
         info.properties.storage_class = summary.storage_class;
+        page.objects.push_back(std::move(info));
     }
     if (!rows.entries.empty()) page.next = rows.entries.back().sort_key;
     co_return page;
@@ -104,8 +109,11 @@ Task<Result<SummaryPage>> LocalEngine::list_summaries(BucketId bucket, ListQuery
         }
         if (summary.is_link) {
             CO_TRY(const auto name, model::decode_object(entry.row));
-            CO_TRY(const auto object, co_await follow_link(bucket, std::string(entry.sort_key), *name.link));
-            const auto bytes = std::make_shared<const std::string>(model::encode_object(object));
+            const auto object = co_await follow_link(bucket, std::string(entry.sort_key), *name.link);
+            if (!object && object.error().is(Code::not_found)) continue;  // the name is gone by now
+            if (!object && !object.error().is(Code::corrupted)) co_return fail(object.error());
+            const auto bytes =
+                std::make_shared<const std::string>(model::encode_object(object ? *object : model::Object()));
             rows.held.push_back(bytes);
             CO_TRY(summary, model::decode_summary(*bytes));
         }

@@ -12,6 +12,7 @@
 #include "src/io/sync.h"
 
 #include <deque>
+#include <list>
 #include <set>
 
 namespace larder::engine {
@@ -148,6 +149,12 @@ class LocalEngine final : public Engine {
     };
 
     friend class LocalFileStore;
+    // A directory that becomes another.
+    struct Move {
+        std::string from;
+        std::string to;
+        std::optional<std::int64_t> ctime_ns;
+    };
 
     // engine.cc
     Result<void> read_identity();
@@ -188,6 +195,9 @@ class LocalEngine final : public Engine {
     Task<Result<table::RowKey>> content_row(std::shared_ptr<BucketState> bucket, std::string key);
     using ContentEdit = std::function<Result<void>(model::Object& object, Tag version, std::string& body)>;
     Task<Result<ContentRow>> edit_content_row(std::shared_ptr<BucketState> bucket, std::string key, ContentEdit edit);
+    // What a key comes to hold, from what it shows now; null: nothing.
+    using Judged = std::function<Result<std::optional<table::Value>>(const model::Object* present, Tag version)>;
+    Task<Result<void>> write_judged(std::shared_ptr<BucketState> bucket, std::string key, Judged judged);
     Task<Result<model::Object>> follow_link(BucketId bucket, std::string key, model::LinkId link);
     Task<Result<Found>> find_object(BucketId bucket, std::string key, bool with_body);
     Task<Result<ObjectInfo>> write_object(std::shared_ptr<BucketState> bucket, std::string key, model::Object object,
@@ -225,10 +235,17 @@ class LocalEngine final : public Engine {
     // garbage.cc
     Task<void> collect_garbage();
     Task<Result<bool>> collect_some();
-    // file_names.cc
+    // lost_names.cc
     Task<Result<bool>> settle_lost_names();
     Task<Result<void>> settle_lost_name(std::string lost);
+    // file_moves.cc
     Task<void> finish_moves();
+    // Null while a move that meets one of them is under way.
+    std::shared_ptr<void> hold_directories(const BucketId& bucket, const std::string& from, const std::string& to);
+    Task<void> begin_directory_move(BucketId bucket, Move move, std::shared_ptr<void> held,
+                                    io::Promise<Result<void>> done);
+    Task<void> finish_directory_move(BucketId bucket, Move move, std::shared_ptr<void> held,
+                                     io::Promise<Result<void>> done);
     Task<Result<void>> drop_owner(model::Owner owner);
     Task<Result<void>> finish_intents();
     Task<Result<void>> finish_intent(model::Owner owner, model::Intent intent);
@@ -276,6 +293,11 @@ class LocalEngine final : public Engine {
     std::optional<io::Promise<io::Done>> garbage_wake_;
     std::vector<std::string> open_problems_;
     std::set<UploadId> completing_;  // by a task of this process
+    struct MovingDirectory {
+        BucketId bucket;
+        std::string from, to;
+    };
+    std::list<MovingDirectory> moving_;
     bool closing_ = false;
     io::TaskGroup tasks_;
 };

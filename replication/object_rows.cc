@@ -7,8 +7,13 @@ namespace larder::engine {
 
 namespace {
 
+constexpr int kAttempts = 16;
+
 std::unexpected<base::Error> no_object(std::string_view key) {
     return fail(Code::not_found, Subject::object, "there is no object \"" + std::string(key) + "\"");
+}
+std::unexpected<base::Error> another_place() {
+    return fail(Code::conflict, Subject::row, "the file got another name, or lost one");
 }
 
 }  // namespace
@@ -90,6 +95,50 @@ Task<Result<ObjectInfo>> LocalEngine::head_object(BucketId bucket, std::string k
     co_return model::shown_info_of(std::move(key), std::move(found.object));
 }
 
+// Judged on what the key shows. A name of a file with several is taken from its content in the same step.
+Task<Result<void>> LocalEngine::write_judged(std::shared_ptr<BucketState> bucket, std::string key, Judged judged) {
+    const auto place = object_row(*bucket, key);
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        std::optional<model::LinkId> link;
+        const auto alone = [&](const table::Row& current, Tag version) -> Result<table::Decision> {
+            link.reset();
+            std::optional<model::Object> present;
+            if (current.exists()) {
+                TRY(present, model::decode_object(current.value->row));
+                link = present->link;
+            }
+            if (link) return another_place();
+            TRY(auto value, judged(present ? &*present : nullptr, version));
+            return table::Decision{std::move(value)};
+        };
+        const auto written = co_await object_rows_->update(place, alone);
+        if (!link) {
+            CO_TRY_VOID(written);
+            co_return Result<void>();
+        }
+        const auto shared = [&](const std::vector<table::Row>& rows,
+                                Tag version) -> Result<table::Coordinator::Decided> {
+            if (!rows[0].exists() || !rows[1].exists()) return another_place();
+            TRY(const auto name, model::decode_object(rows[0].value->row));
+            if (name.link != link) return another_place();
+            TRY(auto content, model::decode_object(rows[1].value->row));
+            TRY(auto value, judged(&content, version));
+            table::Coordinator::Decided out{std::move(value), std::nullopt};
+            std::erase(content.names, key);
+            if (!content.names.empty()) {
+                out[1] = table::Value{model::encode_object(content), rows[1].value->body};
+            }
+            return out;
+        };
+        std::vector<table::RowKey> keys{place, link_row(*bucket, key, *link)};
+        const auto done = co_await object_rows_->update_rows(std::move(keys), shared);
+        if (!done && done.error().is(Code::conflict, Subject::row)) continue;
+        CO_TRY_VOID(done);
+        co_return Result<void>();
+    }
+    co_return fail(Code::conflict, Subject::object, "the object changed again and again meanwhile");
+}
+
 // The one way by which an object row comes to be: plain when there is no condition, else judged and written at once.
 Task<Result<ObjectInfo>> LocalEngine::write_object(std::shared_ptr<BucketState> bucket, std::string key,
                                                    model::Object object, std::string body, Condition condition) {
@@ -101,19 +150,14 @@ Task<Result<ObjectInfo>> LocalEngine::write_object(std::shared_ptr<BucketState> 
         object.modified = env_.clock.wall_now();
         return table::Value{model::encode_object(object), body};
     };
-    const auto place = object_row(*bucket, key);
     if (condition.none()) {
-        CO_TRY_VOID(co_await object_rows_->write_made(place, make));
+        CO_TRY_VOID(co_await object_rows_->write_made(object_row(*bucket, key), make));
     } else {
-        const auto decide = [&](const table::Row& current, Tag version) -> Result<table::Decision> {
-            std::optional<model::Object> present;
-            if (current.exists()) {
-                TRY(present, model::decode_object(current.value->row));
-            }
-            TRY_VOID(judge(condition, present ? &*present : nullptr, key));
-            return table::Decision{make(version)};
+        const auto decide = [&](const model::Object* present, Tag version) -> Result<std::optional<table::Value>> {
+            TRY_VOID(judge(condition, present, key));
+            return make(version);
         };
-        CO_TRY_VOID(co_await object_rows_->update(place, decide));
+        CO_TRY_VOID(co_await write_judged(bucket, key, decide));
     }
     co_return model::info_of(std::move(key), std::move(object));
 }
@@ -123,6 +167,13 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
     const Writing writing(state);
     const auto place = object_row(*state, request.key);
     DeleteOutcome outcome;
+    const auto decide = [&](const model::Object* present, Tag) -> Result<std::optional<table::Value>> {
+        outcome = {};
+        outcome.existed = present != nullptr;
+        if (present != nullptr) outcome.version = present->version;
+        TRY_VOID(judge(request.condition, present, request.key));
+        return std::nullopt;
+    };
     if (request.condition.none()) {
         const auto row = co_await object_rows_->read(place, false);
         // A damaged row is deleted unread; one that was never there needs no tombstone.
@@ -131,21 +182,18 @@ Task<Result<DeleteOutcome>> LocalEngine::delete_object(BucketId bucket, DeleteRe
         if (!outcome.existed) co_return outcome;
         const auto object = row ? model::decode_summary(row->value->row) : Result<model::Summary>(fail(row.error()));
         if (object) outcome.version = object->version;
+        if (object && object->is_link) {
+            const auto taken = co_await write_judged(state, request.key, decide);
+            if (taken) co_return outcome;
+            // Without its content the name can only go by itself.
+            if (taken.error().code != Code::corrupted && taken.error().code != Code::conflict) {
+                co_return fail(taken.error());
+            }
+        }
         CO_TRY_VOID(co_await object_rows_->write(place, std::nullopt));
         co_return outcome;
     }
-    const auto decide = [&](const table::Row& current, Tag) -> Result<table::Decision> {
-        outcome = {};
-        std::optional<model::Object> present;
-        if (current.exists()) {
-            TRY(present, model::decode_object(current.value->row));
-            outcome.existed = true;
-            outcome.version = present->version;
-        }
-        TRY_VOID(judge(request.condition, present ? &*present : nullptr, request.key));
-        return table::Decision{};
-    };
-    CO_TRY_VOID(co_await object_rows_->update(place, decide));
+    CO_TRY_VOID(co_await write_judged(state, request.key, decide));
     co_return outcome;
 }
 
@@ -168,14 +216,8 @@ Task<std::vector<Result<DeleteOutcome>>> LocalEngine::delete_objects(BucketId bu
 Task<Result<void>> LocalEngine::update_properties(BucketId bucket, std::string key,
                                                   std::function<Result<void>(ObjectProperties&)> edit) {
     CO_TRY(const auto state, bucket_for_write(bucket));
-    const Writing writing(state);
-    const auto decide = [&](const table::Row& current, Tag) -> Result<table::Decision> {
-        if (!current.exists()) return no_object(key);
-        TRY(auto object, model::decode_object(current.value->row));
-        TRY_VOID(edit(object.properties));
-        return table::Decision{table::Value{model::encode_object(object), current.value->body}};
-    };
-    CO_TRY_VOID(co_await object_rows_->update(object_row(*state, key), decide));
+    const auto change = [&](model::Object& object, Tag, std::string&) { return edit(object.properties); };
+    CO_TRY_VOID(co_await edit_content_row(state, std::move(key), change));
     co_return Result<void>();
 }
 

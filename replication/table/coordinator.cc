@@ -2,6 +2,9 @@
 
 #include "replication/table/round.h"
 
+#include <deque>
+#include <set>
+
 namespace larder::table {
 
 using base::Code;
@@ -228,9 +231,6 @@ class Coordinator::Turn {
 };
 
 io::Task<Result<Row>> Coordinator::update(RowKey key, Decide decide) {
-    // Ballots of one node that duel for a row help nobody.
-    Turn turn(*this, key);
-    co_await turn.wait();
     const DecideAll all = [decide = std::move(decide)](const std::vector<Row>& rows, Tag version) -> Result<Decided> {
         TRY(auto decision, decide(rows.front(), version));
         Decided values;
@@ -256,10 +256,19 @@ io::Task<Result<std::pair<Row, Row>>> Coordinator::update_pair(std::string parti
     co_return std::pair(std::move(rows[0]), std::move(rows[1]));
 }
 
+// Ballots of one node that duel for a row help nobody. All take their turns in the order of keys, so that none waits
+// for one that waits for it.
+io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> keys, DecideAll decide) {
+    const std::set<RowKey> in_order(keys.begin(), keys.end());
+    std::deque<Turn> turns;
+    for (const auto& key : in_order) co_await turns.emplace_back(*this, key).wait();
+    co_return co_await update_in_turn(std::move(keys), std::move(decide));
+}
+
 // CASPaxos with one identity for all attempts that may have taken effect: the version. After an ACCEPT of unknown fate
 // a new attempt goes on only if the row is still exactly the one first judged and no bound has passed the first ballot;
 // otherwise a second application could not be told from the first (the ABA case).
-io::Task<Result<std::vector<Row>>> Coordinator::update_rows(std::vector<RowKey> keys, DecideAll decide) {
+io::Task<Result<std::vector<Row>>> Coordinator::update_in_turn(std::vector<RowKey> keys, DecideAll decide) {
     const auto needed = write_quorum(keys.front());
     Tag above;
     Tag version;

@@ -60,6 +60,7 @@ class Coordinator final : public Registers {
     io::Task<base::Result<base::Tag>> write_after_read(RowKey key, Make make, base::Tag above);
     io::Task<base::Result<base::Tag>> fate_of(RowKey key, base::Tag version);
     io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys);
+    io::Task<base::Result<std::vector<Row>>> update_in_turn(std::vector<RowKey> keys, DecideAll decide);
     io::Task<base::Result<RangePage>> range_once(RangeQuery query);
     io::Task<base::Result<RangePage>> only_page(RangeQuery query, std::string reply);
     io::Task<base::Result<RangePage>> settled_entry(const RangeQuery query, RangeItem item);
