@@ -11,11 +11,12 @@ using engine::FileAttributes;
 using engine::NamedValues;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-// Times a file system shows: 1901 to 2446, as ext4.
+// Times a file system shows: from 1901, as ext4, to the last year that nanoseconds in 64 bits reach, 2262.
 constexpr std::int64_t kSecondsMin = -(1ll << 31);
-constexpr std::int64_t kSecondsMax = 15'032'385'535;
+constexpr std::int64_t kSecondsMax = INT64_MAX / kSecondNs - 1;
 // s3fs writes modes in decimal, rclone under the same name in octal; with the type's bits the ranges do not meet.
 constexpr std::uint32_t kTypeBitsMin = 0010000;
+constexpr std::uint32_t kModeMax = 0177777;
 
 template <typename Number>
 std::optional<Number> number(std::string_view text, int base = 10) {
@@ -45,18 +46,27 @@ std::optional<std::int64_t> seconds(std::string_view text) {
 // "1700000000123456789ns".
 std::optional<std::int64_t> nanoseconds(std::string_view text) {
     if (!text.ends_with("ns")) return std::nullopt;
-    return number<std::int64_t>(text.substr(0, text.size() - 2));
+    const auto ns = number<std::int64_t>(text.substr(0, text.size() - 2));
+    return ns && *ns >= kSecondsMin * kSecondNs ? ns : std::nullopt;
 }
 
+std::optional<std::uint32_t> mode_in(std::string_view text, int base) {
+    const auto mode = number<std::uint32_t>(text, base);
+    return mode && *mode <= kModeMax ? mode : std::nullopt;
+}
 std::optional<std::uint32_t> octal_mode(std::string_view text) {
-    const auto mode = number<std::uint32_t>(text, 8);
-    return mode && *mode <= 0177777 ? mode : std::nullopt;
+    return mode_in(text, 8);
+}
+std::optional<std::uint32_t> decimal_mode(std::string_view text) {
+    return mode_in(text, 10);
 }
 
 // By s3fs (decimal, with type bits) or by rclone (octal).
 std::optional<std::uint32_t> either_mode(std::string_view text) {
-    const auto decimal = number<std::uint32_t>(text);
-    if (decimal && *decimal >= kTypeBitsMin && *decimal <= 0177777 && !text.starts_with('0')) {
+    const auto decimal = decimal_mode(text);
+    // What s3fs writes of every symbolic link. In octal it would be a directory with odd rights.
+    if (decimal == S_IFLNK + 0777u) return decimal;
+    if (decimal && *decimal >= kTypeBitsMin && !text.starts_with('0')) {
         const auto as_octal = octal_mode(text);
         const bool octal_has_type = as_octal && (*as_octal & S_IFMT) != 0;
         if (!octal_has_type || (*decimal & S_IFMT) == S_IFREG || (*decimal & S_IFMT) == S_IFDIR) return decimal;
@@ -94,7 +104,7 @@ void fill_from_s3cmd(FileAttributes& out, std::string_view text) {
         if (colon != std::string_view::npos) {
             const auto name = item.substr(0, colon);
             const auto value = item.substr(colon + 1);
-            if (name == "mode") fill(out.mode, number<std::uint32_t>(value));
+            if (name == "mode") fill(out.mode, decimal_mode(value));
             if (name == "uid") fill(out.uid, number<std::uint32_t>(value));
             if (name == "gid") fill(out.gid, number<std::uint32_t>(value));
             if (name == "mtime") fill(out.mtime_ns, seconds(value));

@@ -33,6 +33,7 @@ TEST_CASE("each convention is read", "[posix]") {
     CHECK(attributes_in({{"mode", "16877"}}).mode == 040755u);
     CHECK(attributes_in({{"mode", "40755"}}).mode == 040755u);
     CHECK(attributes_in({{"mode", "33261"}}).mode == 0100755u);
+    CHECK(attributes_in({{"mode", "41471"}}).mode == 0120777u);
     const auto google = attributes_in({{"goog-reserved-posix-mode", "600"}, {"goog-reserved-file-mtime", "5"}});
     CHECK(google.mode == 0600u);
     CHECK(google.mtime_ns == 5'000'000'000);
@@ -55,6 +56,11 @@ TEST_CASE("one convention goes before another, and nonsense counts as absent", "
     CHECK_FALSE(attributes_in({{"file-permissions", "0999"}}).mode);
     CHECK_FALSE(attributes_in({{"file-permissions", "7777777"}}).mode);
     CHECK(attributes_in({{"mtime", "-1.5"}}).mtime_ns == -1'500'000'000);
+    CHECK(attributes_in({{"mtime", "9223372035.999999999"}}).mtime_ns == 9'223'372'035'999'999'999);
+    CHECK_FALSE(attributes_in({{"mtime", "9223372036"}}).mtime_ns);
+    CHECK_FALSE(attributes_in({{"mtime", "15000000000"}}).mtime_ns);
+    CHECK_FALSE(attributes_in({{"s3cmd-attrs", "mode:4000000000/mtime:15000000000"}}).mode);
+    CHECK_FALSE(attributes_in({{"mode", "4000000000"}}).mode);
 }
 
 TEST_CASE("what was set here is told, and read back as it was", "[posix]") {
