@@ -142,111 +142,134 @@ TEST_CASE("a directory that is implied keeps its number when it gets a marker, a
     CHECK(f.node.run(f.files->remove("e/", 1)).error().is(Code::conflict, Subject::object));
 }
 
-TEST_CASE("names of one file are one file to S3 clients", "[files][links]") {
-    Fixture f;
-    const auto body = pattern(GENERATE(20, 40'000));
-    REQUIRE(f.node.put(f.id, "a", body));
-    const auto first = f.file("a");
-    REQUIRE(f.link("a", "b").links == 2);
-    CHECK(f.file("a")->inode == first->inode);
-    CHECK(f.file("b")->inode == first->inode);
-    const auto etag = etag_of(body);
-    for (const std::string key : {"a", "b"}) {
-        CHECK(f.node.head(f.id, key)->etag == etag);
-        CHECK(f.node.get(f.id, key) == body);
+// A file "a", also named "b".
+struct Linked : Fixture {
+    explicit Linked(std::size_t size) : body(pattern(size)), etag(etag_of(body)) {
+        REQUIRE(node.put(id, "a", body));
+        first = file("a").value();
+        REQUIRE(link("a", "b").links == 2);
     }
-    const auto page = f.node.run(f.node.engine->list_objects(f.id, {}));
+    // Everything is given back with the last of the names.
+    void end() {
+        CHECK(node.damage().empty());
+        for (const std::string key : {"a", "b", "c"}) REQUIRE(node.remove(id, key));
+        CHECK(node.comes_to_blocks(0));
+        const auto empty = [this]() -> Task<bool> {
+            const auto usage = co_await files->usage();
+            co_return usage && usage->used.bytes == 0 && usage->used.objects == 0;
+        };
+        CHECK(node.run(eventually(node.env, empty)));
+    }
+
+    std::string body;
+    std::string etag;
+    FileEntry first;
+};
+struct SmallLinked : Linked {
+    SmallLinked() : Linked(20) {}
+};
+struct LargeLinked : Linked {
+    LargeLinked() : Linked(40'000) {}
+};
+
+TEST_CASE_METHOD(LargeLinked, "names of one file are one file to S3 clients", "[files][links]") {
+    CHECK(file("a")->inode == first.inode);
+    CHECK(file("b")->inode == first.inode);
+    for (const std::string key : {"a", "b"}) {
+        CHECK(node.head(id, key)->etag == etag);
+        CHECK(node.get(id, key) == body);
+    }
+    const auto page = node.run(node.engine->list_objects(id, {}));
     REQUIRE(page->objects.size() == 2);
     CHECK((page->objects[1].size == body.size() && page->objects[1].etag == etag));
-    CHECK(f.node.status().bytes == body.size());
-    CHECK(f.node.status().objects == 2);
-
+    CHECK(node.status().bytes == body.size());
+    CHECK(node.status().objects == 2);
     SECTION("conditions are judged on what a name shows") {
         Condition same;
         same.if_etag = etag;
         Condition other;
         other.if_etag = "other";
-        CHECK(f.node.put(f.id, "a", "x", other).error().is(Code::precondition_failed));
-        CHECK(f.node.remove(f.id, "a", other).error().is(Code::precondition_failed));
+        CHECK(node.put(id, "a", "x", other).error().is(Code::precondition_failed));
+        CHECK(node.remove(id, "a", other).error().is(Code::precondition_failed));
         Condition none;
         none.if_absent = true;
-        CHECK(f.node.put(f.id, "a", "x", none).error().is(Code::precondition_failed));
-        REQUIRE(f.node.put(f.id, "a", "x", same));
+        CHECK(node.put(id, "a", "x", none).error().is(Code::precondition_failed));
+        REQUIRE(node.put(id, "a", "x", same));
         // In the same step.
-        CHECK(f.file("b")->links == 1);
-        const auto deleted = f.node.remove(f.id, "b", same);
+        CHECK(file("b")->links == 1);
+        const auto deleted = node.remove(id, "b", same);
         REQUIRE(deleted);
         CHECK(deleted->version.has_value());
-        CHECK(f.node.status().bytes == 1);
+        CHECK(node.status().bytes == 1);
     }
     SECTION("tags are of the file") {
         const auto tag = [](ObjectProperties& properties) -> Result<void> {
             properties.tags = {{"k", "v"}};
             return {};
         };
-        REQUIRE(f.node.run(f.node.engine->update_properties(f.id, "a", tag)));
-        CHECK(f.node.head(f.id, "b")->properties.tags == NamedValues{{"k", "v"}});
+        REQUIRE(node.run(node.engine->update_properties(id, "a", tag)));
+        CHECK(node.head(id, "b")->properties.tags == NamedValues{{"k", "v"}});
     }
+    end();
+}
+
+TEST_CASE_METHOD(SmallLinked, "names that S3 clients take, of one file with two", "[files][links]") {
     SECTION("a deletion takes one name, at once") {
-        const auto deleted = f.node.remove(f.id, "a");
+        const auto deleted = node.remove(id, "a");
         REQUIRE(deleted);
         CHECK(deleted->version.has_value());
-        CHECK(f.file("b")->links == 1);
-        CHECK(f.node.get(f.id, "b") == body);
+        CHECK(file("b")->links == 1);
+        CHECK(node.get(id, "b") == body);
     }
     SECTION("a PUT takes one name, told a little later") {
-        REQUIRE(f.node.put(f.id, "a", "new"));
-        CHECK(f.comes_to_links("b", 1));
-        CHECK(f.node.get(f.id, "b") == body);
-        CHECK(f.node.get(f.id, "a") == "new");
+        REQUIRE(node.put(id, "a", "new"));
+        CHECK(comes_to_links("b", 1));
+        CHECK(node.get(id, "b") == body);
+        CHECK(node.get(id, "a") == "new");
     }
     SECTION("a name taken and given back before that was told is one name") {
-        REQUIRE(f.node.put(f.id, "a", "new"));
-        REQUIRE(f.node.run(f.files->remove("a", 1)));
-        f.link("b", "a");
-        CHECK(f.comes_to_links("b", 2));
-        f.reopen();
-        CHECK(f.comes_to_links("b", 2));
+        REQUIRE(node.put(id, "a", "new"));
+        REQUIRE(node.run(files->remove("a", 1)));
+        link("b", "a");
+        CHECK(comes_to_links("b", 2));
+        reopen();
+        CHECK(comes_to_links("b", 2));
     }
     SECTION("what was not told yet is told after a sudden end") {
-        REQUIRE(f.node.put(f.id, "a", "new"));
-        f.files.reset();
-        f.node.kill();
-        f.node.open();
-        f.files = f.node.engine->files(f.id).value();
-        CHECK(f.comes_to_links("b", 1));
+        REQUIRE(node.put(id, "a", "new"));
+        files.reset();
+        node.kill();
+        node.open();
+        files = node.engine->files(id).value();
+        CHECK(comes_to_links("b", 1));
     }
+    end();
+}
+
+TEST_CASE_METHOD(LargeLinked, "names that mounts change, of one file with two", "[files][links]") {
     SECTION("renamed over, exchanged, removed") {
-        f.create("c");
-        CHECK(f.node.run(f.files->exchange("b", "c", 3)));
-        CHECK(f.node.get(f.id, "c") == body);
-        CHECK(f.file("c")->inode == first->inode);
-        CHECK(f.node.get(f.id, "b") == "");
+        create("c");
+        CHECK(node.run(files->exchange("b", "c", 3)));
+        CHECK(node.get(id, "c") == body);
+        CHECK(file("c")->inode == first.inode);
+        CHECK(node.get(id, "b") == "");
         // Two names of one file: nothing happens.
-        REQUIRE(f.node.run(f.files->rename("a", "c", false, 4)));
-        CHECK(f.file("a"));
-        REQUIRE(f.node.run(f.files->rename("b", "c", false, 4)));
-        CHECK(f.file("a")->links == 1);
-        CHECK(f.file("a")->attributes.ctime_ns == 4);
-        CHECK(f.node.run(f.files->remove("a", 5))->links == 0);
-        CHECK(f.node.run(f.files->remove("c", 5))->links == 0);
+        REQUIRE(node.run(files->rename("a", "c", false, 4)));
+        CHECK(file("a"));
+        REQUIRE(node.run(files->rename("b", "c", false, 4)));
+        CHECK(file("a")->links == 1);
+        CHECK(file("a")->attributes.ctime_ns == 4);
+        CHECK(node.run(files->remove("a", 5))->links == 0);
+        CHECK(node.run(files->remove("c", 5))->links == 0);
     }
     SECTION("calls that do not fit the file are refused, and end") {
-        CHECK(f.node.run(f.files->set_xattr("a", "user.x", std::nullopt, XattrMode::replace, 1))
-                  .error()
-                  .is(Code::not_found));
-        CHECK(f.node.run(f.files->link("a", "b", 1)).error().is(Code::already_exists));
-        CHECK(f.node.run(f.files->link("a", "a", 1)).error().is(Code::already_exists));
-        CHECK(f.node.run(f.files->link("a", "d/", 1)).error().is(Code::invalid_argument));
+        CHECK(
+            node.run(files->set_xattr("a", "user.x", std::nullopt, XattrMode::replace, 1)).error().is(Code::not_found));
+        CHECK(node.run(files->link("a", "b", 1)).error().is(Code::already_exists));
+        CHECK(node.run(files->link("a", "a", 1)).error().is(Code::already_exists));
+        CHECK(node.run(files->link("a", "d/", 1)).error().is(Code::invalid_argument));
     }
-    CHECK(f.node.damage().empty());
-    for (const std::string key : {"a", "b", "c"}) REQUIRE(f.node.remove(f.id, key));
-    CHECK(f.node.comes_to_blocks(0));
-    const auto empty = [&f]() -> Task<bool> {
-        const auto usage = co_await f.files->usage();
-        co_return usage && usage->used.bytes == 0 && usage->used.objects == 0;
-    };
-    CHECK(f.node.run(eventually(f.node.env, empty)));
+    end();
 }
 
 TEST_CASE("the row that names share is no key to anyone", "[files][links]") {
