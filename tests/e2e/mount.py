@@ -153,6 +153,13 @@ def test_mount_keeps_attributes_beside_the_content(d, tmp):
         assert os.readlink(f"{folder}/link") == "plain"
         assert os.stat(f"{folder}/second").st_ino == stat.st_ino
         assert s3(d, "GET", "second") == (200, b"both")
+        for method in ("HEAD", "GET"):
+            client = Connection(d.port, d.key_id, d.secret)
+            assert client.request(method, "/home/second")[0] == 200
+            told = {name: value for name, value in client.headers.items() if name.startswith("x-amz-meta-")}
+            assert told["x-amz-meta-file-permissions"] == "0100640", told
+            assert told["x-amz-meta-file-mtime"] == "1700000000123456789ns", told
+            assert told["x-amz-meta-mtime"] == "1700000000.123456789", told
         os.remove(f"{folder}/plain")
         assert read(f"{folder}/second") == b"both"
 

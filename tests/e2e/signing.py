@@ -11,6 +11,7 @@ class Connection:
         self.port, self.key_id, self.secret, self.region = port, key_id, secret, region
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self.keys = {}
+        self.headers = {}
 
     def signing_key(self, date):
         if date not in self.keys:
@@ -21,7 +22,7 @@ class Connection:
         return self.keys[date]
 
     def request(self, method, path, body=b""):
-        """Returns (status, body). OSError when the connection breaks: the outcome is then unknown."""
+        """Returns (status, body); `headers` has those of the answer. OSError when the connection breaks: the outcome is then unknown."""
         now = datetime.datetime.now(datetime.timezone.utc)
         stamp, date = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
         path = urllib.parse.quote(path, safe="/-._~")
@@ -36,6 +37,7 @@ class Connection:
         try:
             self.http.request(method, path, body, headers)
             answer = self.http.getresponse()
+            self.headers = {name.lower(): value for name, value in answer.getheaders()}
             return answer.status, answer.read()
         except http.client.HTTPException as error:
             raise OSError(str(error)) from error
