@@ -9,7 +9,7 @@ using namespace files;
 
 namespace {
 
-constexpr std::size_t kMovesAtOnce = 64;
+constexpr std::size_t kMovesAtOnce = 256;
 constexpr std::string_view kMovesPartition = "moves";
 constexpr auto kTurnPause = std::chrono::milliseconds(10);
 constexpr auto kRetryPause = std::chrono::seconds(1);

@@ -248,7 +248,7 @@ Task<bool> make_many(Engine& engine, io::Env& env, BucketId id, int count, std::
 }
 
 TEST_CASE("how long directories take to move", "[.][measure][moves]") {
-    for (const auto& [count, size] : {std::pair(5000, std::size_t{100}), {2000, 20'000}}) {
+    for (const auto& [count, size] : {std::pair(100'000, std::size_t{100}), {20'000, 20'000}}) {
         Node node;
         const auto id = node.bucket("b");
         REQUIRE(node.run(make_many(*node.engine, node.env, id, count, size)));
