@@ -150,7 +150,7 @@ void add_node_commands(Tree& tree) {
         auto* made = app->add_subcommand(init ? "init" : "server",
                                          init ? "Set up this machine as a new node (larder init --help)"
                                               : "Run the daemon in the foreground (larder server --help)");
-        made->prefix_command()->set_help_flag();
+        made->prefix_command()->fallthrough(false)->set_help_flag();
         made->callback([&tree, made, init] {
             auto words = made->remaining();
             if (init) words.insert(words.begin(), "--init");

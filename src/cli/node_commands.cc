@@ -66,15 +66,15 @@ Done make_snapshot(Session& session, const std::string& folder) {
 }
 
 Done run_beside(const std::string& program, const std::string& package, const std::vector<std::string>& arguments) {
-    // Where this program lies first; PATH is the second choice.
+    // Where this program lies first, then where a package puts a daemon, which PATH need not name.
     std::string own(4096, '\0');
     const auto length = ::readlink("/proc/self/exe", own.data(), own.size());
     own.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
-    const std::string beside = own.substr(0, own.rfind('/') + 1) + program;
+    const std::string here = own.substr(0, own.rfind('/') + 1);
     std::vector<char*> words{const_cast<char*>(program.c_str())};
     for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
-    ::execv(beside.c_str(), words.data());
+    for (const auto& path : {here + program, here + "../sbin/" + program}) ::execv(path.c_str(), words.data());
     ::execvp(program.c_str(), words.data());
     auto problem = admin::make_problem("no-such-file", program + " is not installed beside larder nor on the PATH.",
                                        {std::generic_category().message(errno)});
