@@ -272,6 +272,15 @@ def test_refuses_to_start_with_a_reason(d, tmp):
     assert wrong.returncode == 2 and b"bad.toml:1" in wrong.stderr, wrong
 
 
+def test_init_and_server_take_the_words_of_larderd(d, tmp):
+    made = d.cli("init", "--data", f"{tmp}/new", check=False)
+    assert made.returncode == 0 and b"Access key" in made.stdout, made
+    again = d.cli("init", "--data", f"{tmp}/new", check=False)
+    assert b"already-set-up" in again.stderr and again.returncode != 0, again
+    wrong = d.cli("server", "--data", f"{tmp}/none", "--s3", "127.0.0.1:0", check=False)
+    assert b"not-set-up" in wrong.stderr and wrong.returncode != 0, wrong
+
+
 def test_stops_cleanly(d, tmp):
     assert d.stop() == 0
     d.start()
