@@ -124,6 +124,8 @@ class ObjectReader {
     // Up to `length` bytes from `offset`: at least one and at most one block's worth, verified; empty at the end.
     // Several reads may be under way at once (read-ahead). Errors: corrupted, when no replica has the bytes.
     virtual Task<Result<base::Buffer>> read(std::uint64_t offset, std::uint64_t length) = 0;
+    // The whole body where it lies beside the row, instead of any read(); empty when it lies in blocks.
+    virtual std::string take_inline() { return {}; }
 };
 
 // What must hold of the current version; judged atomically with the write.

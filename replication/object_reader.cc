@@ -8,16 +8,17 @@ namespace {
 
 class InlineReader final : public ObjectReader {
  public:
-    InlineReader(ObjectInfo info, std::string body) : info_(std::move(info)), body_(base::Buffer::copy_of(body)) {}
+    InlineReader(ObjectInfo info, std::string body) : info_(std::move(info)), body_(std::move(body)) {}
     const ObjectInfo& info() const override { return info_; }
     Task<Result<base::Buffer>> read(std::uint64_t offset, std::uint64_t length) override {
         if (offset >= body_.size()) co_return base::Buffer();
-        co_return body_.slice(offset, std::min<std::uint64_t>(length, body_.size() - offset));
+        co_return base::Buffer::copy_of(std::string_view(body_).substr(offset, length));
     }
+    std::string take_inline() override { return std::exchange(body_, {}); }
 
  private:
     ObjectInfo info_;
-    base::Buffer body_;
+    std::string body_;
 };
 
 class BlockReader final : public ObjectReader {

@@ -44,6 +44,14 @@ class DbRowAccess final : public RowAccess {
         : writer_(writer), table_(table), partition_(partition), hooks_(hooks), changed_(changed) {}
 
     Result<std::optional<StoredRow>> get(const RowKey& key) override {
+        // A row is judged, then replaced: it is read once.
+        if (seen_ && seen_->key == key) return seen_->row;
+        TRY(auto row, read(key));
+        seen_ = Seen{key, row};
+        return row;
+    }
+
+    Result<std::optional<StoredRow>> read(const RowKey& key) {
         const auto bytes = writer_.get(kRows, row_place(table_, key));
         if (!bytes && bytes.error().code != base::Code::corrupted) return base::fail(bytes.error());
         if (!bytes) return damaged_row<StoredRow>();
@@ -59,6 +67,7 @@ class DbRowAccess final : public RowAccess {
 
     Result<void> put(const RowKey& key, const StoredRow& row, std::string_view body) override {
         TRY(auto before, get(key));
+        seen_.reset();
         if (before && before->damaged) before.reset();
         const bool same_body =
             before && before->body_size > 0 && before->version == row.version && before->body_mark == row.body_mark;
@@ -75,13 +84,21 @@ class DbRowAccess final : public RowAccess {
         return {};
     }
 
-    Result<void> erase(const RowKey& key) override { return writer_.erase(kRows, row_place(table_, key)); }
+    Result<void> erase(const RowKey& key) override {
+        seen_.reset();
+        return writer_.erase(kRows, row_place(table_, key));
+    }
 
     Result<Tag> low() override { return low_of(writer_.get(kLows, low_place(partition_))); }
 
     Result<void> raise_low(Tag low) override { return writer_.put(kLows, low_place(partition_), low.encode()); }
 
  private:
+    struct Seen {
+        RowKey key;
+        std::optional<StoredRow> row;
+    };
+    std::optional<Seen> seen_;  // the row read last, unless it was changed since
     db::Writer& writer_;
     TableId table_;
     quorum::Partition partition_;

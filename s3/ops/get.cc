@@ -157,7 +157,9 @@ io::Task<Outcome> get_object(Call& call) {
     if (head.final || head.part.length == 0 || whole_inline) {
         reply.status = head.head.status;
         reply.headers = std::move(head.head.headers);
-        if (!head.final && head.part.length > 0) {
+        const bool whole = !head.final && head.part.length == reader->info().size;
+        if (whole) reply.body = reader->take_inline();
+        if (!head.final && reply.body.size() < head.part.length) {
             S3_TRY(const auto body, co_await reader->read(head.part.offset, head.part.length));
             reply.body = body.chars();
             while (reply.body.size() < head.part.length) {
