@@ -97,8 +97,12 @@ Level level_of(const S3Request& request) {
 
 S3Result<const Route*> find_route(const S3Request& request, const http::RequestHead& head) {
     const auto level = level_of(request);
+    // The parameters of a signature name no sub-resource, and often there are no others.
+    const bool named =
+        std::ranges::any_of(request.query, [](const auto& item) { return !item.first.starts_with("X-Amz-"); });
+    const auto has = [&](std::string_view name) { return named && request.has(name); };
     for (const auto name : kOtherSubresources) {
-        if (!request.has(name)) continue;
+        if (!has(name)) continue;
         if (level == Level::bucket && request.method == "GET") return &kUnconfigured;
         if (level == Level::bucket && request.method == "DELETE") return &kDeleteUnconfigured;
         return &kNotOffered;
@@ -108,7 +112,7 @@ S3Result<const Route*> find_route(const S3Request& request, const http::RequestH
         if (route.level != level || request.method != route.method) continue;
         if (*route.parameter == '\0') {
             plain = &route;
-        } else if (request.has(route.parameter)) {
+        } else if (has(route.parameter)) {
             const bool copies = route.run == ops::upload_part && head.headers.has("x-amz-copy-source");
             return copies ? &kUploadPartCopy : &route;
         }
@@ -116,7 +120,7 @@ S3Result<const Route*> find_route(const S3Request& request, const http::RequestH
     // A sub-resource that other methods know, but not this one.
     for (const auto& route : kRoutes) {
         const std::string_view parameter = route.parameter;
-        if (route.level == level && !parameter.empty() && parameter != "list-type" && request.has(parameter)) {
+        if (route.level == level && !parameter.empty() && parameter != "list-type" && has(parameter)) {
             return std::unexpected(s3_error("MethodNotAllowed"));
         }
     }

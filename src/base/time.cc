@@ -161,12 +161,36 @@ std::optional<WallTime> parse_asctime(std::string_view text) {
     return finish(in, c);
 }
 
+// Writes the last `digits` of a number.
+void put_number(char* at, int number, int digits) {
+    for (int i = digits - 1; i >= 0; --i, number /= 10) at[i] = static_cast<char>('0' + number % 10);
+}
+
+// Years of four digits, which all but nonsense has; their texts have a fixed form. Every answer holds two, and
+// formatting them the general way costs more than finding a small object's row.
+bool is_plain(const Civil& c) {
+    return c.year >= 0 && c.year <= 9999;
+}
+
 }  // namespace
 
 std::string format_http_date(WallTime t) {
     const auto c = civil_of(t);
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[static_cast<std::size_t>(c.weekday)], c.day,
-                       kMonths[static_cast<std::size_t>(c.month - 1)], c.year, c.hour, c.minute, c.second);
+    const auto day = kDays[static_cast<std::size_t>(c.weekday)];
+    const auto month = kMonths[static_cast<std::size_t>(c.month - 1)];
+    if (!is_plain(c)) {
+        return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", day, c.day, month, c.year, c.hour, c.minute,
+                           c.second);
+    }
+    std::string out = "Day, 00 Mon 0000 00:00:00 GMT";
+    day.copy(out.data(), 3);
+    put_number(&out[5], c.day, 2);
+    month.copy(&out[8], 3);
+    put_number(&out[12], c.year, 4);
+    put_number(&out[17], c.hour, 2);
+    put_number(&out[20], c.minute, 2);
+    put_number(&out[23], c.second, 2);
+    return out;
 }
 
 std::optional<WallTime> parse_http_date(std::string_view text) {
@@ -177,8 +201,19 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
 
 std::string format_iso8601(WallTime t) {
     const auto c = civil_of(t);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", c.year, c.month, c.day, c.hour, c.minute, c.second,
-                       c.ms);
+    if (!is_plain(c)) {
+        return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", c.year, c.month, c.day, c.hour, c.minute,
+                           c.second, c.ms);
+    }
+    std::string out = "0000-00-00T00:00:00.000Z";
+    put_number(&out[0], c.year, 4);
+    put_number(&out[5], c.month, 2);
+    put_number(&out[8], c.day, 2);
+    put_number(&out[11], c.hour, 2);
+    put_number(&out[14], c.minute, 2);
+    put_number(&out[17], c.second, 2);
+    put_number(&out[20], c.ms, 3);
+    return out;
 }
 
 std::optional<WallTime> parse_iso8601(std::string_view text) {
