@@ -29,12 +29,13 @@ def presigned(daemon, method, path, expires=604800, query=""):
 
 class Load:
     """Requests by http_load: over and over for some seconds, or each target once. Readers keep from sleeping, so that the
-    server does not pay for waking its own clients up; writers do not, since the server needs both processors then."""
+    server does not pay for waking its own clients up; writers do not, since the server needs both processors then, nor do
+    readers that are told so."""
 
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
 
-    def run(self, port, connections, method, targets, body_file=None, seconds=None):
+    def run(self, port, connections, method, targets, body_file=None, seconds=None, spin=True):
         """What http_load says; nothing may have been refused."""
         path = os.path.join(self.folder, "targets")
         with open(path, "w", encoding="utf-8") as f:
@@ -42,7 +43,7 @@ class Load:
         words = [self.program, str(port), str(connections), method, path]
         words += ["--body", body_file] if body_file else []
         words += ["--seconds", str(seconds)] if seconds else []
-        words += ["--spin", "yes"] if method in ("GET", "HEAD") else []
+        words += ["--spin", "yes"] if spin and method in ("GET", "HEAD") else []
         done = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
         if done["errors"]:
             raise SystemExit(f"bench: {done['errors']} of {done['requests']} {method} requests were refused")
