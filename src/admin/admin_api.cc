@@ -4,6 +4,7 @@
 #include "src/base/encoding.h"
 #include "src/base/log.h"
 #include "src/io/process.h"
+#include "src/io/unix_socket.h"
 
 #include <unistd.h>
 
@@ -12,10 +13,11 @@ namespace {
 
 constexpr std::size_t kBodyBytesMax = 1024 * 1024;
 
-// Root, the daemon's user, and its group may administer.
+// Root, the daemon's user, and the members of its group may administer; most belong to it beside a group of their own.
 bool may_administer(const http::RequestHead& head) {
     if (!head.peer_uid) return false;
-    return *head.peer_uid == 0 || *head.peer_uid == ::geteuid() || head.peer_gid == ::getegid();
+    return *head.peer_uid == 0 || *head.peer_uid == ::geteuid() || head.peer_gid == ::getegid() ||
+           io::is_member(*head.peer_uid, ::getegid());
 }
 
 using Route = io::Task<void> (*)(Call&);

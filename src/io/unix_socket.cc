@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -107,6 +109,21 @@ bool is_trusted(const PeerCredentials& peer, const std::string& socket_path) {
     struct stat info{};
     if (::stat(socket_path.c_str(), &info) != 0) return false;
     return peer.gid == info.st_gid || std::ranges::find(peer.groups, info.st_gid) != peer.groups.end();
+}
+
+bool is_member(std::uint32_t uid, std::uint32_t gid) {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::vector<char> text(16 * 1024);
+    if (::getpwuid_r(uid, &entry, text.data(), text.size(), &found) != 0 || found == nullptr) return false;
+    std::vector<gid_t> groups(64);
+    for (int tries = 0; tries < 2; ++tries) {
+        int count = static_cast<int>(groups.size());
+        const bool whole = ::getgrouplist(found->pw_name, found->pw_gid, groups.data(), &count) >= 0;
+        groups.resize(static_cast<std::size_t>(count));
+        if (whole) return std::ranges::find(groups, gid) != groups.end();
+    }
+    return false;
 }
 
 base::Result<int> connect_unix(const std::string& path, bool blocking) {

@@ -26,6 +26,8 @@ base::Result<int> accept_unix(int listening);
 base::Result<PeerCredentials> peer_of(int descriptor);
 // Root, this process's own user, and the group that the socket's file belongs to: those who may do everything.
 bool is_trusted(const PeerCredentials& peer, const std::string& socket_path);
+// Whether the user belongs to the group, as the user database says it.
+bool is_member(std::uint32_t uid, std::uint32_t gid);
 // Connects; does not wait for a listener that is too busy to accept. Errors disconnected, permission_denied.
 base::Result<int> connect_unix(const std::string& path, bool blocking);
 
