@@ -116,6 +116,8 @@ void add_options(CLI::App& app, Config& config) {
     app.add_flag("--init", config.init, "set up a new node in DATA, then stop");
     app.add_flag("--quick-start", config.quick_start,
                  "set up a node if there is none, with bucket home and a key, and run");
+    app.add_flag("--first-start", config.first_start,
+                 "set up a node, telling no secret, if no folder was named and the built-in one is empty; and run");
     app.add_flag("--show-config", config.show_config, "print the settings in force, then stop");
 }
 

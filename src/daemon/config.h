@@ -27,9 +27,13 @@ struct Config {
 
     bool init = false;         // --init: make the node, then stop
     bool quick_start = false;  // --quick-start: make the node if there is none, bucket and key, and print how to use it
+    bool first_start =
+        false;  // --first-start: make the node if the built-in places are empty, telling no secret, and run
     bool show_config = false;  // --show-config: print what would be used, then stop
     std::string config_file;   // the file read, if any
 
+    // No folder was named: what lies in the built-in ones is nobody else's.
+    bool has_built_in_folders() const { return data == Config().data && data_folders.empty(); }
     std::string meta_folder() const { return data + "/meta"; }
     std::vector<std::string> segment_folders() const {
         return data_folders.empty() ? std::vector<std::string>{data + "/data"} : data_folders;

@@ -13,6 +13,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <iostream>
 #include <unistd.h>
 
@@ -55,7 +56,8 @@ class Daemon {
         options.meta_folder = config_.meta_folder();
         options.data_folders = config_.segment_folders();
         options.cache_bytes = config_.cache_bytes;
-        options.create = config_.init || config_.quick_start;
+        const bool first_start = config_.first_start && is_untouched();
+        options.create = config_.init || config_.quick_start || first_start;
         options.cluster_name = config_.cluster_name;
         if (config_.init) {
             const auto there = world_.env().disk.exists(config_.meta_folder());
@@ -67,12 +69,29 @@ class Daemon {
         auto opened = co_await engine::make_engine(world_.env(), metrics_, options);
         if (!opened) co_return std::unexpected(open_problem(opened.error()));
         engine_ = std::move(*opened);
-        if (config_.init || config_.quick_start) {
+        if (options.create) {
             auto ready = co_await make_first_things();
             if (!ready) co_return std::unexpected(admin::problem_of(ready.error()));
         }
         if (config_.init) co_return Started();
         co_return listen();
+    }
+
+    // Whether a service may set itself up here. Where there is anything, or where a disk may be missing (a folder that
+    // was named), a new node would hide the old one, and give up content whose rows are elsewhere.
+    bool is_untouched() {
+        if (!config_.has_built_in_folders()) return false;
+        auto& disk = world_.env().disk;
+        const auto holds_only = [&disk](const std::string& folder, std::initializer_list<std::string_view> known) {
+            const auto there = disk.exists(folder);
+            if (there && !*there) return true;
+            const auto names = disk.list(folder);
+            return names && std::ranges::all_of(*names, [&](const auto& name) {
+                       return std::ranges::find(known, name) != known.end();
+                   });
+        };
+        // "lost+found" is a new disk's; a lock alone is left by a first start that was cut off at once.
+        return holds_only(config_.data, {"lost+found", "meta"}) && holds_only(config_.meta_folder(), {"lock"});
     }
 
     admin::Problem open_problem(const base::Error& error) const {
