@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "larder")
 SUITE = "bookworm"
@@ -82,10 +83,15 @@ class Machine:
     def save(self, tarball):
         run("tar", "-C", self.root, "--one-file-system", "-cf", tarball, ".")
 
-    def close(self):
+    def stop(self):
         self.keeper.kill()
         self.keeper.wait()
+
+    def close(self):
+        self.stop()
         shutil.rmtree(self.root, ignore_errors=True)
+        if os.path.exists(self.root + ".log"):
+            os.unlink(self.root + ".log")
 
     def path(self, path):
         """A path of this machine as seen from outside, below its mounts too."""
@@ -108,11 +114,52 @@ class Machine:
 
     def apt(self, *words):
         done = self.run("apt-get", "-y", "--no-install-recommends", "-o", "APT::Keep-Downloaded-Packages=true",
+                        "-o", "Acquire::http::Timeout=20", "-o", "Acquire::Retries=3",
                         "-o", "Dpkg::Options::=--force-confold", *words, network=True)
         for package in glob.glob(self.path("/var/cache/apt/archives/*.deb")):
             if not os.path.exists(os.path.join(self.archives, os.path.basename(package))):
                 shutil.copy(package, self.archives)
         return done
+
+
+class Booted:
+    """A machine whose systemd runs, in a container without a network but its own."""
+
+    def __init__(self, machine):
+        machine.stop()
+        # Nothing will ever come up there to wait for.
+        run("systemctl", "--root", machine.root, "mask", "systemd-networkd-wait-online.service")
+        if os.path.exists(f"{machine.root}/etc/machine-id"):
+            os.unlink(f"{machine.root}/etc/machine-id")
+        with open(machine.root + ".boot", "wb") as log:
+            self.nspawn = subprocess.Popen(
+                ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--bind=/dev/fuse", "--directory",
+                 machine.root, "--boot"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.log = machine.root + ".boot"
+        self.leader, deadline = None, time.monotonic() + 120
+        while self.run("systemctl", "is-system-running", "--wait", check=False).stdout.strip() not in ("running", "degraded"):
+            if self.nspawn.poll() is not None or time.monotonic() > deadline:
+                with open(self.log, encoding="utf-8", errors="replace") as f:
+                    raise AssertionError("no systemd came up:\n" + f.read()[-3000:])
+            time.sleep(0.2)
+
+    def run(self, *words, check=True, **env):
+        if self.leader is None:
+            below = Service.children(self.nspawn.pid)
+            self.leader = below[0] if below else None
+        whole = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root",
+                 "DEBIAN_FRONTEND": "noninteractive", **env}
+        return run("nsenter", "--target", str(self.leader), "--all", *words, check=check, env=whole)
+
+    def close(self):
+        # systemd-nspawn passes it on as a power button; what does not obey is ended.
+        self.nspawn.terminate()
+        try:
+            self.nspawn.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.nspawn.kill()
+            self.nspawn.wait()
+        os.unlink(self.log)
 
 
 class Service:

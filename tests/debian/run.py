@@ -13,60 +13,11 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from machine import Machine, Service, run  # noqa: E402
+from machine import Booted, Machine, Service, run  # noqa: E402
+from packages import NAMES, NEXT, Packages  # noqa: E402
 
-NAMES = ("larder", "larder-server", "larder-fuse")
 EXPOSURE_MAX = 1.6
-NEXT = "+next1"  # added to the version of the second build
 S3 = "http://127.0.0.1:3900"
-
-
-class Packages:
-    def __init__(self, folder, work):
-        self.folder, self.work = os.path.abspath(folder), work
-        self.now = self.files(self.folder)
-        self._next = self._ground = None
-
-    @staticmethod
-    def files(folder):
-        found = {}
-        for name in NAMES:
-            found[name], = glob.glob(os.path.join(folder, f"{name}_*.deb"))
-        return found
-
-    def ground(self):
-        """A system with the package lists of today and with what the packages say they need, and nothing else."""
-        if self._ground is None:
-            tarball = os.path.join(self.work, "ground.tar")
-            machine = Machine()
-            try:
-                machine.apt("update")
-                needs = ",".join(run("dpkg-deb", "-f", path, "Depends").stdout for path in self.now.values())
-                words = {word.strip() for word in needs.split(",")}
-                machine.apt("satisfy", *sorted(word for word in words if word and not word.startswith("larder ")))
-                machine.save(tarball)
-                self._ground = tarball
-            finally:
-                machine.close()
-        return self._ground
-
-    def next(self):
-        """A later version with other shipped settings, from the same objects: packed again, not compiled again."""
-        if self._next is None:
-            folder = os.path.join(self.work, "next")
-            shutil.copytree(os.path.join(self.folder, "source"), os.path.join(folder, "source"), symlinks=True)
-            source = os.path.join(folder, "source")
-            with open(os.path.join(source, "debian/changelog"), encoding="utf-8") as f:
-                old = f.read()
-            version = re.match(r"larder \((\S+)\)", old).group(1)
-            with open(os.path.join(source, "debian/changelog"), "w", encoding="utf-8") as f:
-                f.write(old.split("\n\n", 1)[0].replace(version, version + NEXT) + "\n\n  * The next one.\n\n" +
-                        re.search(r"^ -- .*$", old, re.M).group(0) + "\n\n" + old)
-            with open(os.path.join(source, "debian/larder.toml"), "a", encoding="utf-8") as f:
-                f.write("# A line of the next version.\n")
-            run("dpkg-buildpackage", "-us", "-uc", "-b", "-nc", cwd=source)
-            self._next = self.files(folder)
-        return self._next
 
 
 def test_lintian_has_nothing_to_say(packages, _):
@@ -224,7 +175,8 @@ def test_a_first_start_takes_nothing_for_new_that_may_not_be(packages, _):
 def test_pages_and_completion_are_there(packages, _):
     machine = fresh(packages)
     try:
-        machine.apt("install", "man-db", "groff-base")
+        machine.apt("install", "man-db", "groff-base", "ufw")
+        assert "3900/tcp" in machine.run("ufw", "app", "info", "Larder").stdout
         for page in ("larder", "larder-bucket", "larder-mount", "larderd", "larder.toml", "mount.fuse.larder"):
             shown = machine.run("man", "--pager=cat", page).stdout
             assert page in shown and "SYNOPSIS" in shown, page
@@ -378,6 +330,43 @@ def test_the_package_tests_itself_by_hand(packages, _):
         os.mkdir(machine.path("/root/work"))
         machine.run("/root/by-hand", AUTOPKGTEST_TMP="/root/work")
     finally:
+        machine.close()
+
+
+def test_systemd_runs_it_confined_and_restarts_it(packages, work):
+    machine = fresh(packages)
+    booted = None
+    try:
+        machine.apt("install", "systemd-sysv", "dbus", "curl", "procps")
+        for name, path in packages.next().items():
+            shutil.copy(path, os.path.join(machine.root, "root", name + "-next.deb"))
+        for name in ("service", "folder"):
+            shutil.copy(os.path.join(packages.folder, "source/debian/tests", name), os.path.join(machine.root, "root"))
+        booted = Booted(machine)
+        os.makedirs(os.path.join(machine.root, "root/work"))
+
+        def main_pid():
+            return booted.run("systemctl", "show", "--property", "MainPID", "--value", "larder-server").stdout.strip()
+
+        booted.run("/root/service")
+        booted.run("/root/folder", AUTOPKGTEST_TMP="/root/work")
+        before = main_pid()
+        booted.run("apt-get", "-y", "install", *[f"/root/{name}-next.deb" for name in NAMES])
+        assert main_pid() not in (before, "0"), "the upgrade did not restart it"
+        assert booted.run("larder", "cat", "home:letter").stdout == "hello\n"
+        # Killed, it comes again; with wrong settings it stays down.
+        before = main_pid()
+        booted.run("kill", "-9", before)
+        booted.run("sh", "-c", "until larder status; do sleep 0.2; done")
+        assert main_pid() != before
+        with open(os.path.join(machine.root, "etc/larder/larder.toml"), "a", encoding="utf-8") as f:
+            f.write("colour = 3\n")
+        booted.run("systemctl", "restart", "larder-server", check=False)
+        assert booted.run("systemctl", "is-active", "larder-server", check=False).stdout.strip() == "failed"
+        assert "[bad-config]" in booted.run("journalctl", "-u", "larder-server").stdout
+    finally:
+        if booted:
+            booted.close()
         machine.close()
 
 
