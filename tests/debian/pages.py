@@ -84,6 +84,13 @@ def check_pages(programs, problems):
     check_options(problems, "larder-mount.1", page("larder-mount.1"), programs.answer("larder-mount", "--help"))
 
 
+def check_handing_on(programs, problems):
+    """Their options are not taken for those of larder."""
+    for name in ("init", "server"):
+        if 'data = "/nonexistent"' not in programs.answer("larder", name, "--data", "/nonexistent", "--config", "/dev/null", "--show-config"):
+            problems.append(f"larder {name} does not hand its options on")
+
+
 def check_references(problems):
     names = {name.removesuffix(".scd") for name in os.listdir(os.path.join(ROOT, "docs/man")) if name.endswith(".scd")}
     for name in sorted(names):
@@ -153,6 +160,7 @@ def main():
     programs = Programs(os.path.abspath(parser.parse_args().bin))
     problems = []
     check_pages(programs, problems)
+    check_handing_on(programs, problems)
     check_references(problems)
     check_settings(programs, problems)
     check_completion(programs, problems)
