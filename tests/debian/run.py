@@ -336,7 +336,7 @@ def test_systemd_runs_it_confined_and_restarts_it(packages, work):
     machine = fresh(packages)
     booted = None
     try:
-        machine.apt("install", "systemd-sysv", "dbus", "curl", "procps")
+        machine.apt("install", "systemd-sysv", "dbus-user-session", "libpam-systemd", "systemd-container", "curl", "procps")
         for name, path in packages.next().items():
             shutil.copy(path, os.path.join(machine.root, "root", name + "-next.deb"))
         for name in ("service", "folder"):
@@ -353,6 +353,14 @@ def test_systemd_runs_it_confined_and_restarts_it(packages, work):
         booted.run("apt-get", "-y", "install", *[f"/root/{name}-next.deb" for name in NAMES])
         assert main_pid() not in (before, "0"), "the upgrade did not restart it"
         assert booted.run("larder", "cat", "home:letter").stdout == "hello\n"
+        # At every login, as larder-mount(1) says.
+        booted.run("useradd", "--create-home", "--groups", "larder", "member")
+        booted.run("loginctl", "enable-linger", "member")
+        user = ["systemctl", "--user", "--machine", "member@"]
+        booted.run(*user, "enable", "--now", "larder-mount@home")
+        assert booted.run("runuser", "-u", "member", "--", "cat", "/home/member/Larder/home/letter").stdout == "hello\n"
+        booted.run(*user, "stop", "larder-mount@home")
+        assert not booted.run("ls", "/home/member/Larder/home").stdout, "the mount is still there"
         # Killed, it comes again; with wrong settings it stays down.
         before = main_pid()
         booted.run("kill", "-9", before)
