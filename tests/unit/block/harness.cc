@@ -43,6 +43,7 @@ Result<void> Node::try_open() {
     db::Options db_options;
     db_options.folder = "/data/meta";
     db_options.shards = 2;
+    db_options.log_bytes = 1u << 20;  // each start reads all of it
     TRY(db, db::Db::open(env, metrics, db_options));
     auto opened = run(BlockStore::open(env, *db, metrics, options));
     if (!opened) {
