@@ -61,15 +61,15 @@ Task<Result<FileEntry>> LocalFileStore::remove_name(std::string key, Standing th
     CO_TRY(const auto bucket, engine_.bucket_for_write(bucket_->row.bucket.id));
     const LocalEngine::Writing writing(bucket);
     model::Object object;
-    const auto decide = [&](const std::vector<table::Row>& rows, Tag) -> Result<table::Coordinator::Decided> {
+    const auto decide = [&](const std::vector<table::Row>& rows, Tag) -> Result<table::Decided> {
         if (!rows[0].exists()) return nothing_at(key);
         TRY(const auto name, model::decode_object(rows[0].value->row));
         if (name.link != there.place.link || !rows[1].exists()) return changed_meanwhile();
         TRY(object, model::decode_object(rows[1].value->row));
         std::erase(object.names, key);
         object.attributes.ctime_ns = ctime_ns;
-        if (object.names.empty()) return table::Coordinator::Decided{std::nullopt, std::nullopt};
-        return table::Coordinator::Decided{std::nullopt, value_of(object, rows[1].value->body)};
+        if (object.names.empty()) return table::Decided{std::nullopt, std::nullopt};
+        return table::Decided{std::nullopt, value_of(object, rows[1].value->body)};
     };
     std::vector<table::RowKey> keys{row_of(key), there.place.row};
     CO_TRY(const auto rows, co_await engine_.object_rows_->update_rows(std::move(keys), decide));
@@ -104,7 +104,7 @@ Task<Result<FileEntry>> LocalFileStore::link_once(std::string from, std::string 
         owned.object.names = {from};
     }
     model::Object object;
-    const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Coordinator::Decided> {
+    const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Decided> {
         if (!rows[0].exists()) return nothing_at(from);
         if (rows[1].exists()) return taken(to);
         std::string body;
@@ -121,8 +121,8 @@ Task<Result<FileEntry>> LocalFileStore::link_once(std::string from, std::string 
         }
         add_name(object, to);
         object.attributes.ctime_ns = ctime_ns;
-        return table::Coordinator::Decided{first ? value_of(name_of(id), {}) : rows[0].value, value_of(name_of(id), {}),
-                                           value_of(object, std::move(body))};
+        return table::Decided{first ? value_of(name_of(id), {}) : rows[0].value, value_of(name_of(id), {}),
+                              value_of(object, std::move(body))};
     };
     std::vector<table::RowKey> keys{row_of(from), row_of(to), content_row};
     const auto done = co_await engine_.object_rows_->update_rows(std::move(keys), decide);

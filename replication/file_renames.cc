@@ -34,7 +34,7 @@ Task<Result<LocalFileStore::Moving>> LocalFileStore::begin_move(std::string from
 // What the new key's row becomes; the row of shared content is put into `out`.
 Result<std::optional<table::Value>> LocalFileStore::moved(Moving& moving, const table::Row& from,
                                                           const std::vector<table::Row>& rows, Step step,
-                                                          table::Coordinator::Decided& out) {
+                                                          table::Decided& out) {
     if (!moving.shared()) {
         if (!is_still(from, moving.there.state)) return changed_meanwhile();
         moving.object = moving.owned.object;
@@ -98,10 +98,10 @@ Task<Result<FileEntry>> LocalFileStore::rename_once(std::string from, std::strin
         keys.push_back(moving.there.place.row);
     }
     if (freed) keys.push_back((*replaced)->place.row);
-    const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Coordinator::Decided> {
+    const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Decided> {
         if (!rows[0].exists()) return nothing_at(from);
         if (rows[1].exists() && exclusive) return taken(to);
-        table::Coordinator::Decided out(rows.size());
+        table::Decided out(rows.size());
         TRY(out[1], moved(moving, rows[0], rows, {version, ctime_ns}, out));
         if (!freed) return out;
         if (!rows[1].exists() || !rows.back().exists()) return changed_meanwhile();
@@ -152,8 +152,8 @@ Task<Result<void>> LocalFileStore::exchange_once(std::string first, std::string 
         side->content_row = keys.size();
         keys.push_back(side->there.place.row);
     }
-    const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Coordinator::Decided> {
-        table::Coordinator::Decided out(rows.size());
+    const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Decided> {
+        table::Decided out(rows.size());
         const Step step{version, ctime_ns};
         TRY(out[0], moved(down, rows[1], rows, step, out));
         TRY(out[1], moved(up, rows[0], rows, step, out));

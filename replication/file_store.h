@@ -62,7 +62,7 @@ class LocalFileStore final : public FileStore {
     Task<Result<Moving>> begin_move(std::string from, std::string to, Standing there);
     static Result<std::optional<table::Value>> moved(Moving& moving, const table::Row& from,
                                                      const std::vector<table::Row>& rows, Step step,
-                                                     table::Coordinator::Decided& out);
+                                                     table::Decided& out);
     void end_move(const Moving& moving, const Result<std::vector<table::Row>>& done);
     Task<Result<FileEntry>> rename_row(std::string from, std::string to, bool exclusive,
                                        std::optional<std::int64_t> ctime_ns);

@@ -41,7 +41,7 @@ Task<Result<void>> LocalEngine::settle_lost_name(std::string lost) {
     const auto link = in.id<model::LinkId>();
     CO_TRY_VOID(in.finish("lost name"));
     // The name may point there again by now: both rows are judged together.
-    const auto decide = [&](const std::vector<table::Row>& rows, Tag) -> Result<table::Coordinator::Decided> {
+    const auto decide = [&](const std::vector<table::Row>& rows, Tag) -> Result<table::Decided> {
         const auto nothing_to_do = fail(Code::precondition_failed, "the content's row knows");
         if (!rows[1].exists()) return nothing_to_do;
         TRY(auto content, model::decode_object(rows[1].value->row));
@@ -51,8 +51,8 @@ Task<Result<void>> LocalEngine::settle_lost_name(std::string lost) {
             if (there.link == link) return nothing_to_do;
         }
         std::erase(content.names, name);
-        if (content.names.empty()) return table::Coordinator::Decided{rows[0].value, std::nullopt};
-        return table::Coordinator::Decided{rows[0].value, files::value_of(content, rows[1].value->body)};
+        if (content.names.empty()) return table::Decided{rows[0].value, std::nullopt};
+        return table::Decided{rows[0].value, files::value_of(content, rows[1].value->body)};
     };
     const auto done =
         co_await object_rows_->update_rows({{partition, name}, {partition, model::link_key(link)}}, decide);

@@ -116,14 +116,13 @@ Task<Result<void>> LocalEngine::write_judged(std::shared_ptr<BucketState> bucket
             CO_TRY_VOID(written);
             co_return Result<void>();
         }
-        const auto shared = [&](const std::vector<table::Row>& rows,
-                                Tag version) -> Result<table::Coordinator::Decided> {
+        const auto shared = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Decided> {
             if (!rows[0].exists() || !rows[1].exists()) return another_place();
             TRY(const auto name, model::decode_object(rows[0].value->row));
             if (name.link != link) return another_place();
             TRY(auto content, model::decode_object(rows[1].value->row));
             TRY(auto value, judged(&content, version));
-            table::Coordinator::Decided out{std::move(value), std::nullopt};
+            table::Decided out{std::move(value), std::nullopt};
             std::erase(content.names, key);
             if (!content.names.empty()) {
                 out[1] = table::Value{model::encode_object(content), rows[1].value->body};

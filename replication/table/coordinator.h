@@ -33,14 +33,8 @@ class Coordinator final : public Registers {
     io::Task<base::Result<base::Tag>> write(RowKey key, std::optional<Value> value) override;
     io::Task<base::Result<base::Tag>> write_made(RowKey key, Make make) override;
     io::Task<base::Result<Row>> update(RowKey key, Decide decide) override;
-    io::Task<base::Result<std::pair<Row, Row>>> update_pair(std::string partition_key, std::string first,
-                                                            std::string second, DecidePair decide) override;
+    io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide) override;
     io::Task<base::Result<RangePage>> range(RangeQuery query) override;
-
-    // As update(), for rows of one partition key that change together or not at all; one value a row, in their order.
-    using Decided = std::vector<std::optional<Value>>;
-    using DecideAll = std::function<base::Result<Decided>(const std::vector<Row>&, base::Tag version)>;
-    io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide);
 
     // Brings the row to a state that a quorum holds, whatever was left half done, and returns it.
     io::Task<base::Result<Row>> settle(RowKey key);
@@ -61,6 +55,7 @@ class Coordinator final : public Registers {
     io::Task<base::Result<base::Tag>> fate_of(RowKey key, base::Tag version);
     io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys);
     io::Task<base::Result<std::vector<Row>>> update_in_turn(std::vector<RowKey> keys, DecideAll decide);
+    io::Task<base::Result<std::optional<std::vector<Row>>>> update_here(std::vector<RowKey> keys, DecideAll decide);
     io::Task<base::Result<RangePage>> range_once(RangeQuery query);
     io::Task<base::Result<RangePage>> only_page(RangeQuery query, std::string reply);
     io::Task<base::Result<RangePage>> settled_entry(const RangeQuery query, RangeItem item);

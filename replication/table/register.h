@@ -49,12 +49,9 @@ struct Decision {
 // May run more than once; its error (precondition_failed, not_found, …) is returned only once the row it judged is
 // known to be at a quorum. `version` is the version the new value will have.
 using Decide = std::function<base::Result<Decision>(const Row& current, base::Tag version)>;
-// Decides two rows of one partition key together.
-struct PairDecision {
-    std::optional<Value> first;
-    std::optional<Value> second;
-};
-using DecidePair = std::function<base::Result<PairDecision>(const Row& first, const Row& second, base::Tag version)>;
+// Decides rows of one partition key together: one value a row, in their order.
+using Decided = std::vector<std::optional<Value>>;
+using DecideAll = std::function<base::Result<Decided>(const std::vector<Row>&, base::Tag version)>;
 
 struct RangeQuery {
     std::string partition_key;
@@ -83,11 +80,6 @@ struct RangePage {
     std::vector<std::shared_ptr<const std::string>> held;  // what the entries are views of
 };
 
-struct WriteBatchItem {
-    RowKey key;
-    std::optional<Value> value;
-};
-
 // One table of registers, seen from a node that coordinates. Engine thread. Errors of all calls: quorum_not_reached,
 // timeout, unknown_outcome (writes), and those of the replicas (no_space, io_failure, corrupted).
 class Registers {
@@ -103,9 +95,8 @@ class Registers {
     virtual io::Task<base::Result<base::Tag>> write_made(RowKey key, Make make) = 0;
     // 2 round trips. Returns the row written. conflict when another conditional write won the race for good.
     virtual io::Task<base::Result<Row>> update(RowKey key, Decide decide) = 0;
-    // Both rows change together or neither; they share the partition key.
-    virtual io::Task<base::Result<std::pair<Row, Row>>> update_pair(std::string partition_key, std::string first,
-                                                                    std::string second, DecidePair decide) = 0;
+    // As update(), for rows of one partition key that change together or not at all.
+    virtual io::Task<base::Result<std::vector<Row>>> update_rows(std::vector<RowKey> keys, DecideAll decide) = 0;
     virtual io::Task<base::Result<RangePage>> range(RangeQuery query) = 0;
 };
 

@@ -180,6 +180,10 @@ io::Task<Result<Reply>> Replica::prepare(TableId table, PrepareRequest request) 
 }
 
 io::Task<Result<Reply>> Replica::accept(TableId table, AcceptRequest request) {
+    return accept_unchanged(table, std::move(request), {});
+}
+
+io::Task<Result<Reply>> Replica::accept_unchanged(TableId table, AcceptRequest request, std::vector<Tag> expected) {
     if (request.proposals.empty() || tags_.too_far_ahead(request.tag)) {
         co_return base::fail(Code::invalid_argument, Subject::request, "a tag from too far in the future");
     }
@@ -187,36 +191,39 @@ io::Task<Result<Reply>> Replica::accept(TableId table, AcceptRequest request) {
     tags_.see(request.tag);
     const auto partition = placement_.partition_of(request.proposals.front().key.partition_key);
     auto reply = std::make_shared<Reply>();
-    CO_TRY_VOID(co_await store_.apply(
-        table, partition,
-        [reply, newest, table, request = std::move(request), rules = rules_](RowAccess& rows) -> Result<void> {
-            *reply = {};
-            reply->ok = true;
-            for (const auto& proposal : request.proposals) {
-                TRY(auto row, judge_accept(rows, proposal, request, newest, rules));
-                reply->ok = reply->ok && row.ok;
-                reply->rows.push_back(std::move(row));
-            }
-            if (!reply->ok) return {};
-            for (std::size_t i = 0; i < request.proposals.size(); ++i) {
-                const auto& proposal = request.proposals[i];
-                auto& held = reply->rows[i].row;
-                if (reply->rows[i].superseded || held.acc == request.tag) continue;
-                StoredRow next;
-                next.acc = request.tag;
-                next.version = proposal.version;
-                next.tombstone = proposal.tombstone;
-                next.fenced = request.kind == AcceptKind::fenced;
-                next.fence = next.fenced ? std::max(held.fence, request.tag) : held.fence;
-                next.row = proposal.value.row;
-                next.body_size = static_cast<std::uint32_t>(proposal.value.body.size());
-                if (next.body_size > 0) next.body_mark = body_mark_of(table, proposal.key);
-                TRY_VOID(rows.put(proposal.key, next, proposal.value.body));
-                held = std::move(next);
-                held.row.clear();
-            }
-            return {};
-        }));
+    CO_TRY_VOID(
+        co_await store_.apply(table, partition,
+                              [reply, newest, table, request = std::move(request), expected = std::move(expected),
+                               rules = rules_](RowAccess& rows) -> Result<void> {
+                                  *reply = {};
+                                  reply->ok = true;
+                                  for (std::size_t i = 0; i < request.proposals.size(); ++i) {
+                                      TRY(auto row, judge_accept(rows, request.proposals[i], request, newest, rules));
+                                      if (!expected.empty() && (row.row.damaged || row.row.acc != expected[i]))
+                                          row.ok = false;
+                                      reply->ok = reply->ok && row.ok;
+                                      reply->rows.push_back(std::move(row));
+                                  }
+                                  if (!reply->ok) return {};
+                                  for (std::size_t i = 0; i < request.proposals.size(); ++i) {
+                                      const auto& proposal = request.proposals[i];
+                                      auto& held = reply->rows[i].row;
+                                      if (reply->rows[i].superseded || held.acc == request.tag) continue;
+                                      StoredRow next;
+                                      next.acc = request.tag;
+                                      next.version = proposal.version;
+                                      next.tombstone = proposal.tombstone;
+                                      next.fenced = request.kind == AcceptKind::fenced;
+                                      next.fence = next.fenced ? std::max(held.fence, request.tag) : held.fence;
+                                      next.row = proposal.value.row;
+                                      next.body_size = static_cast<std::uint32_t>(proposal.value.body.size());
+                                      if (next.body_size > 0) next.body_mark = body_mark_of(table, proposal.key);
+                                      TRY_VOID(rows.put(proposal.key, next, proposal.value.body));
+                                      held = std::move(next);
+                                      held.row.clear();
+                                  }
+                                  return {};
+                              }));
     co_return std::move(*reply);
 }
 

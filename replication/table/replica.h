@@ -25,6 +25,9 @@ class Replica {
     io::Task<base::Result<io::Message>> serve(io::Message request);
     // The same for a request of this node itself, which needs no message.
     io::Task<base::Result<Reply>> answer(TableId table, RowRequest request);
+    // An ACCEPT that changes nothing unless each row still holds the value accepted under the tag expected of it.
+    io::Task<base::Result<Reply>> accept_unchanged(TableId table, AcceptRequest request,
+                                                   std::vector<base::Tag> expected);
     // A read alone: it waits for nothing.
     base::Result<Reply> read(TableId table, const ReadRequest& request);
 

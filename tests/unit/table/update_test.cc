@@ -21,6 +21,10 @@ base::Result<Decision> plus_one(const Row& row, Tag) {
     return Decision{Value{std::to_string(before + 1), ""}};
 }
 
+std::vector<RowKey> pair(const char* one, const char* two) {
+    return {{"p", one}, {"p", two}};
+}
+
 void plant_everywhere(Cluster& cluster, const StoredRow& row) {
     for (sim::Place node = 1; node <= 3; ++node) cluster.plant(node, kKey, row);
 }
@@ -98,12 +102,11 @@ TEST_CASE("a refusal is reported only once all others will see what it judged", 
 
 TEST_CASE("two rows that change together keep a body each", "[update]") {
     Cluster cluster(3);
-    const auto both = cluster.run(cluster.at(1).update_pair(
-        kKey.partition_key, "one", "two", [](const Row&, const Row&, Tag) -> base::Result<PairDecision> {
-            return PairDecision{Value{"row one", "body one"}, Value{"row two", "body two"}};
+    const auto both = cluster.run(
+        cluster.at(1).update_rows(pair("one", "two"), [](const std::vector<Row>&, Tag) -> base::Result<Decided> {
+            return Decided{Value{"row one", "body one"}, Value{"row two", "body two"}};
         }));
     REQUIRE(both);
-    CHECK(both->first.version == both->second.version);
     CHECK(cluster.run(cluster.at(2).read({kKey.partition_key, "one"}, true))->value->body == "body one");
     CHECK(cluster.run(cluster.at(2).read({kKey.partition_key, "two"}, true))->value->body == "body two");
     REQUIRE(cluster.run(cluster.at(1).write({kKey.partition_key, "one"}, std::nullopt)));
@@ -318,24 +321,22 @@ TEST_CASE("each increment counts once, whatever is lost and doubled on the way",
 TEST_CASE("two rows of a partition key change together", "[update]") {
     for (const std::size_t nodes : {1u, 3u}) {
         Cluster cluster(nodes);
-        for (sim::Place node = 1; node <= nodes; ++node)
-            cluster.plant(node, {"p", "from"}, written(tag(5), "x"), "body");
-        const DecidePair move = [](const Row& from, const Row& to, Tag) -> base::Result<PairDecision> {
-            if (!from.exists()) return base::fail(Code::not_found, "nothing to move");
-            if (to.exists()) return base::fail(Code::precondition_failed, "taken");
-            return PairDecision{std::nullopt, from.value};
+        for (sim::Place at = 1; at <= nodes; ++at) cluster.plant(at, {"p", "from"}, written(tag(5), "x"), "body");
+        const DecideAll move = [](const std::vector<Row>& rows, Tag) -> base::Result<Decided> {
+            if (!rows[0].exists()) return base::fail(Code::not_found, "nothing to move");
+            if (rows[1].exists()) return base::fail(Code::precondition_failed, "taken");
+            return Decided{std::nullopt, rows[0].value};
         };
-        const auto moved = cluster.run(cluster.at(1).update_pair("p", "from", "to", move));
+        const auto moved = cluster.run(cluster.at(1).update_rows(pair("from", "to"), move));
         REQUIRE(moved);
-        CHECK_FALSE(moved->first.exists());
-        CHECK(moved->second.value->body == "body");
-        CHECK(moved->first.version == moved->second.version);
+        CHECK_FALSE(moved->at(0).exists());
+        CHECK(moved->at(1).value->body == "body");
         CHECK_FALSE(cluster.run(cluster.at(1).read({"p", "from"}, true))->exists());
         const auto to = cluster.run(cluster.at(1).read({"p", "to"}, true));
         CHECK(to->value->row == "x");
         CHECK(to->value->body == "body");
-        CHECK(cluster.run(cluster.at(1).update_pair("p", "from", "to", move)).error().code == Code::not_found);
-        CHECK(cluster.run(cluster.at(1).read({"p", "to"}, true))->version == moved->first.version);
+        CHECK(cluster.run(cluster.at(1).update_rows(pair("from", "to"), move)).error().code == Code::not_found);
+        CHECK(cluster.run(cluster.at(1).read({"p", "to"}, true))->version == moved->at(0).version);
     }
 }
 
@@ -346,10 +347,10 @@ int number_in(const Row& row) {
 // Moves units from one row to the other, time and again.
 io::Task<void> move_units(Coordinator& coordinator, int units, Count& count) {
     for (int i = 0; i < 4; ++i) {
-        const auto moved = co_await coordinator.update_pair(
-            "p", "left", "right", [units](const Row& left, const Row& right, Tag) -> base::Result<PairDecision> {
-                return PairDecision{Value{std::to_string(number_in(left) - units), ""},
-                                    Value{std::to_string(number_in(right) + units), ""}};
+        const auto moved = co_await coordinator.update_rows(
+            pair("left", "right"), [units](const std::vector<Row>& rows, Tag) -> base::Result<Decided> {
+                const auto set = [](int to) { return Value{std::to_string(to), ""}; };
+                return Decided{set(number_in(rows[0]) - units), set(number_in(rows[1]) + units)};
             });
         ++(moved ? count.done : count.without_effect);
     }
@@ -369,9 +370,9 @@ io::Task<Count> move_all(Cluster& cluster, std::size_t nodes) {
 // Both numbers at one moment.
 base::Result<std::pair<int, int>> look_at_pair(Cluster& cluster) {
     std::pair<int, int> seen;
-    const auto refused = cluster.run(cluster.at(1).update_pair(
-        "p", "left", "right", [&](const Row& left, const Row& right, Tag) -> base::Result<PairDecision> {
-            seen = {number_in(left), number_in(right)};
+    const auto refused = cluster.run(cluster.at(1).update_rows(
+        pair("left", "right"), [&](const std::vector<Row>& rows, Tag) -> base::Result<Decided> {
+            seen = {number_in(rows[0]), number_in(rows[1])};
             return base::fail(Code::precondition_failed, "only looking");
         }));
     if (!refused && refused.error().code == Code::precondition_failed) return seen;
