@@ -130,7 +130,10 @@ Task<Result<void>> LocalEngine::open() {
     bucket_rows_ = coordinator(model::kBuckets);
     name_rows_ = coordinator(model::kBucketNames);
     key_rows_ = coordinator(model::kAccessKeys);
-    object_rows_ = coordinator(model::kObjects);
+    object_table_ = coordinator(model::kObjects);
+    object_rows_ = std::make_unique<MovedRows>(env_, *object_table_, [this](DirectoryMove move, std::string rest) {
+        return bring_row(std::move(move), std::move(rest));
+    });
     upload_rows_ = coordinator(model::kUploads);
     part_rows_ = coordinator(model::kParts);
     intent_rows_ = coordinator(model::kIntents);
@@ -143,13 +146,13 @@ Task<Result<void>> LocalEngine::open() {
     co_await undo_deletions();
     CO_TRY_VOID(co_await take_back_lost_blocks());
     CO_TRY_VOID(co_await finish_intents());
+    CO_TRY_VOID(co_await take_up_moves());
     start_background();
     co_return Result<void>();
 }
 
 void LocalEngine::start_background() {
     tasks_.spawn(keep_clock_floor());
-    tasks_.spawn(finish_moves());
     tasks_.spawn(collect_garbage());
     tasks_.spawn(collect_tombstones());
 }
@@ -283,10 +286,14 @@ void LocalEngine::object_changed(const table::RowKey& key, const table::StoredRo
     const auto bucket = BucketId::from(std::string_view(key.partition_key).substr(0, BucketId::kSize));
     if (!bucket) return;
     if (after.tombstone) tombstones_.emplace_back(model::kObjects, key);
-    changes_.push_back({++change_sequence_, ChangeEvent{*bucket, key.sort_key, after.version, after.tombstone}});
+    tell({*bucket, key.sort_key, after.version, after.tombstone});
+    if (garbage_wake_) garbage_wake_->set(io::Done{});
+}
+
+void LocalEngine::tell(ChangeEvent event) {
+    changes_.push_back({++change_sequence_, std::move(event)});
     if (changes_.size() > kChangesKept) changes_.pop_front();
     for (auto& watcher : std::exchange(watchers_, {})) watcher.set(io::Done{});
-    if (garbage_wake_) garbage_wake_->set(io::Done{});
 }
 
 Task<Result<ChangePage>> LocalEngine::watch(BucketId bucket, std::string prefix, std::string since,
@@ -308,9 +315,11 @@ Task<Result<ChangePage>> LocalEngine::watch(BucketId bucket, std::string prefix,
         co_return page;
     }
     for (;;) {
-        for (const auto& change : changes_) {
-            if (change.sequence <= after || change.event.bucket != bucket) continue;
-            if (change.event.key.starts_with(prefix)) page.events.push_back(change.event);
+        // One change a number, without gaps.
+        const auto oldest_kept = changes_.empty() ? 0 : changes_.front().sequence;
+        for (std::size_t at = after < oldest_kept ? 0 : after - oldest_kept + 1; at < changes_.size(); ++at) {
+            const auto& event = changes_[at].event;
+            if (event.bucket == bucket && event.key.starts_with(prefix)) page.events.push_back(event);
         }
         after = change_sequence_;
         if (!page.events.empty() || env_.clock.now() >= deadline) break;

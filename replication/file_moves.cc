@@ -1,4 +1,4 @@
-// Directories that move: row by row, with a journal so that a move begun is finished.
+// Directories that move: one row makes it so, and the rows below follow (moved_rows.h).
 #include "replication/file_rows.h"
 #include "src/base/limits.h"
 #include "src/base/log.h"
@@ -9,13 +9,13 @@ using namespace files;
 
 namespace {
 
-constexpr std::size_t kMovesAtOnce = 256;
+constexpr std::size_t kRowsAtOnce = 256;
 constexpr std::string_view kMovesPartition = "moves";
 constexpr auto kTurnPause = std::chrono::milliseconds(10);
 constexpr auto kRetryPause = std::chrono::seconds(1);
 
-table::RowKey journal_of(const BucketId& bucket, const std::string& from) {
-    return {std::string(kMovesPartition), std::string(bucket.view()) + from};
+table::RowKey place_of(const DirectoryMove& move) {
+    return {std::string(kMovesPartition), move.bucket + move.from};
 }
 
 // Another try may do better.
@@ -25,7 +25,7 @@ bool passes(const base::Error& error) {
 
 }  // namespace
 
-// Two moves of one tree would mix: the later one waits, and then sees what the first one left.
+// Two moves of one tree would mix: the later one waits until all has arrived.
 std::shared_ptr<void> LocalEngine::hold_directories(const BucketId& bucket, const std::string& from,
                                                     const std::string& to) {
     const auto meet = [](const std::string& a, const std::string& b) { return a.starts_with(b) || b.starts_with(a); };
@@ -37,8 +37,7 @@ std::shared_ptr<void> LocalEngine::hold_directories(const BucketId& bucket, cons
     return {static_cast<void*>(this), [this, place](void*) { moving_.erase(place); }};
 }
 
-// The journal of a directory's move is one row; whoever finds it moves on what still lies under the old name. The
-// engine does the work, so that a caller that goes away leaves no move half done.
+// The engine does the work, so that a caller that goes away leaves nothing half done.
 Task<Result<void>> LocalFileStore::rename_directory(std::string from, std::string to, std::int64_t ctime_ns) {
     if (!is_directory(from) || !is_directory(to)) co_return wrong("a directory's key ends in a slash");
     const auto id = bucket_->row.bucket.id;
@@ -48,20 +47,18 @@ Task<Result<void>> LocalFileStore::rename_directory(std::string from, std::strin
         co_await engine_.env().clock.sleep_for(kTurnPause);
         held = engine_.hold_directories(id, from, to);
     }
-    CO_TRY(const auto begun, co_await engine_.move_rows_->read(journal_of(id, from), true));
-    const bool again = begun.exists() && begun.value->row == to;
+    auto closed = co_await engine_.object_rows_->close(std::string(id.view()), from, to);
     CO_TRY(const auto marker, co_await shown(from));
     CO_TRY(const bool below, co_await has_below(from));
-    if (!marker && !below && !again) co_return nothing_at(from);
+    if (!marker && !below) co_return nothing_at(from);
     if (from == to) co_return Result<void>();
     if (to.starts_with(from)) co_return wrong("a directory cannot move into itself");
     CO_TRY(const bool occupied, co_await has_below(to));
-    if (occupied && !again) co_return not_empty(to);
+    if (occupied) co_return not_empty(to);
     CO_TRY_VOID(co_await check_lengths(from, to));
-    LocalEngine::Move move{from, to, std::nullopt};
-    if (!again) move.ctime_ns = ctime_ns;
     const io::Promise<Result<void>> done(engine_.env().executor);
-    engine_.tasks_.spawn(engine_.begin_directory_move(id, std::move(move), std::move(held), done));
+    DirectoryMove move{std::string(id.view()), std::move(from), std::move(to), {}};
+    engine_.tasks_.spawn(engine_.move_directory(std::move(move), ctime_ns, {std::move(held), std::move(closed)}, done));
     co_return co_await done.future();
 }
 
@@ -81,108 +78,137 @@ Task<Result<void>> LocalFileStore::check_lengths(std::string from, std::string t
     }
 }
 
-// The new directory shows first, and the old one vanishes with its last child.
-Task<Result<void>> LocalFileStore::move_tree(std::string from, std::string to, std::optional<std::int64_t> ctime_ns) {
+// The marker takes part before others look again: it gets the time of the change, and replaces what was there.
+Task<Result<void>> LocalFileStore::move_marker(std::string from, std::string to, std::int64_t ctime_ns) {
     CO_TRY(const auto marker, co_await stand(from));
     if (marker) {
-        CO_TRY_VOID(co_await rename_row(from, to, false, ctime_ns));
-    } else if (ctime_ns) {
-        CO_TRY(const auto replaced, co_await stand(to));
-        if (replaced) CO_TRY_VOID(co_await remove_row(to));
+        CO_TRY_VOID(co_await rename_row(from, to, false, {ctime_ns, std::nullopt}));
+        co_return Result<void>();
     }
-    co_return co_await move_below(std::move(from), std::move(to));
+    CO_TRY(const auto replaced, co_await stand(to));
+    if (replaced) CO_TRY_VOID(co_await remove_row(to));
+    co_return Result<void>();
 }
 
-Task<void> LocalFileStore::move_one(LocalFileStore& self, std::string from, std::string to, Result<void>& outcome,
-                                    io::Semaphore::Permit permit) {
-    const auto moved = co_await self.rename_row(std::move(from), std::move(to), false, std::nullopt);
-    // Gone already: someone removed it, or an earlier run has moved it.
-    if (!moved && moved.error().code != Code::not_found && outcome) outcome = fail(moved.error());
-    permit.release();
-}
-
-// What cannot be moved stays behind; the rest goes, and the first reason is told.
-Task<Result<void>> LocalFileStore::move_below(std::string from, std::string to) {
-    io::Semaphore window(engine_.env().executor, kMovesAtOnce);
-    Result<void> outcome;
-    std::string after;
-    for (;;) {
-        ListQuery query;
-        query.prefix = from;
-        query.start_after = after;
-        CO_TRY(const auto range, co_await engine_.list_rows(bucket_->row.bucket.id, std::move(query)));
-        io::TaskGroup group(engine_.env().executor);
-        for (const auto& entry : range.entries) {
-            after = entry.sort_key;
-            auto permit = co_await window.acquire();
-            group.spawn(move_one(*this, after, to + after.substr(from.size()), outcome, std::move(permit)));
-        }
-        co_await group.join();
-        if (!outcome && passes(outcome.error())) co_return outcome;
-        if (!range.truncated) co_return outcome;
-    }
-}
-
-Task<void> LocalEngine::begin_directory_move(BucketId bucket, Move move, std::shared_ptr<void> held,
-                                             io::Promise<Result<void>> done) {
-    const auto noted = co_await move_rows_->write(journal_of(bucket, move.from), table::Value{move.to, {}});
+Task<void> LocalEngine::move_directory(DirectoryMove move, std::int64_t ctime_ns, MoveHolds holds,
+                                       io::Promise<Result<void>> done) {
+    const auto noted = co_await move_rows_->write(place_of(move), table::Value{move.to, {}});
     if (!noted) {
+        // It may be there all the same, with every row still in its place: a move that is taken up at the next start
+        // would come as a surprise.
+        (void)co_await move_rows_->write(place_of(move), std::nullopt);
         done.set(fail(noted.error()));
         co_return;
     }
-    co_await finish_directory_move(bucket, std::move(move), std::move(held), done);
+    move.since = *noted;
+    if (const auto state = bucket_state(*BucketId::from(move.bucket))) {
+        LocalFileStore store(*this, state, *object_table_);
+        const auto marked = co_await store.move_marker(move.from, move.to, ctime_ns);
+        if (!marked) base::log::warning("a directory moves without its times", {{"reason", marked.error().message}});
+    }
+    object_rows_->add(move);
+    tell_directory_moved(move);
+    holds.closed.reset();
+    done.set(Result<void>());
+    co_await bring_directory(std::move(move), std::move(holds.directories));
 }
 
-// Tells the caller how the first try went, and goes on until it is done or cannot be.
-Task<void> LocalEngine::finish_directory_move(BucketId bucket, Move move, std::shared_ptr<void> held,
-                                              io::Promise<Result<void>> done) {
+// Who watches learns of the directories at once; of what is below them as it arrives.
+void LocalEngine::tell_directory_moved(const DirectoryMove& move) {
+    const auto bucket = *BucketId::from(move.bucket);
+    tell({bucket, move.from, move.since, true});
+    tell({bucket, move.to, move.since, false});
+}
+
+// Goes on until all is there or cannot come.
+Task<void> LocalEngine::bring_directory(DirectoryMove move, [[maybe_unused]] std::shared_ptr<void> held) {
     for (;;) {
-        Result<void> moved;
-        if (const auto state = bucket_state(bucket)) {
-            LocalFileStore store(*this, state);
-            moved = co_await store.move_tree(move.from, move.to, std::exchange(move.ctime_ns, std::nullopt));
-        }
-        if (!moved) {
+        const auto brought = co_await bring_rows(move);
+        if (!brought) {
             base::log::warning("a directory's move is not complete",
-                               {{"reason", moved.error().message}, {"again", passes(moved.error())}});
+                               {{"reason", brought.error().message}, {"again", passes(brought.error())}});
         }
-        if (moved || !passes(moved.error())) {
-            const auto place = journal_of(bucket, move.from);
-            if (co_await move_rows_->write(place, std::nullopt)) tombstones_.emplace_back(model::kMoves, place);
-            held.reset();
-            done.set(moved);
+        if (brought || !passes(brought.error())) {
+            object_rows_->remove(move.bucket, move.from);
+            if (co_await move_rows_->write(place_of(move), std::nullopt)) {
+                tombstones_.emplace_back(model::kMoves, place_of(move));
+            }
             co_return;
         }
-        done.set(moved);
-        // Let go meanwhile, so that none waits for what may take long, and another call may do the work.
-        held.reset();
         co_await env_.clock.sleep_for(kRetryPause);
-        while (!held) {
-            held = hold_directories(bucket, move.from, move.to);
-            if (!held) co_await env_.clock.sleep_for(kTurnPause);
-        }
-        const auto journal = co_await move_rows_->read(journal_of(bucket, move.from), true);
-        if (journal && (!journal->exists() || journal->value->row != move.to)) co_return;
     }
+}
+
+// What cannot be moved stays behind; the rest goes, and the first reason is told.
+Task<Result<void>> LocalEngine::bring_rows(DirectoryMove move) {
+    const auto state = bucket_state(*BucketId::from(move.bucket));
+    if (!state) co_return Result<void>();
+    io::Semaphore window(env_.executor, kRowsAtOnce);
+    Result<void> outcome;
+    for (std::uint16_t shard = 0; shard < state->row.index_shards; ++shard) {
+        table::RangeQuery query;
+        query.partition_key = model::index_shard(state->row.bucket.id, shard);
+        query.prefix = move.from;
+        query.row_bytes = 0;
+        for (;;) {
+            CO_TRY(const auto range, co_await object_table_->range(query));
+            io::TaskGroup group(env_.executor);
+            for (const auto& entry : range.entries) {
+                query.start_after = entry.sort_key;
+                if (!entry.damaged && entry.version >= move.since) continue;
+                auto permit = co_await window.acquire();
+                auto rest = query.start_after.substr(move.from.size());
+                group.spawn(bring_one(*this, move, std::move(rest), outcome, std::move(permit)));
+            }
+            co_await group.join();
+            if (!outcome && passes(outcome.error())) co_return outcome;
+            if (!range.truncated) break;
+        }
+    }
+    co_return outcome;
+}
+
+Task<void> LocalEngine::bring_one(LocalEngine& self, DirectoryMove move, std::string rest, Result<void>& outcome,
+                                  io::Semaphore::Permit permit) {
+    const auto brought = co_await self.bring_row(std::move(move), std::move(rest));
+    if (!brought && outcome) outcome = fail(brought.error());
+    permit.release();
+}
+
+Task<Result<void>> LocalEngine::bring_row(DirectoryMove move, std::string rest) {
+    const auto state = bucket_state(*BucketId::from(move.bucket));
+    if (!state) co_return Result<void>();
+    const auto from = move.from + rest;
+    CO_TRY(const auto row, co_await object_table_->read(object_row(*state, from), false));
+    if (!row.exists() || row.version >= move.since) co_return Result<void>();
+    LocalFileStore store(*this, state, *object_table_);
+    const auto moved = co_await store.rename_row(from, move.to + rest, false, {std::nullopt, move.since});
+    // Gone already: someone else brought it.
+    if (!moved && !moved.error().is(Code::not_found)) co_return fail(moved.error());
+    co_return Result<void>();
 }
 
 // Moves of directories that the last stop cut off.
-Task<void> LocalEngine::finish_moves() {
-    std::vector<std::pair<BucketId, Move>> moves;
-    const auto read = co_await collect_rows(
-        std::string(kMovesPartition),
-        [&moves](const table::RangeEntry& entry) {
-            const auto bucket = BucketId::from(entry.sort_key.substr(0, BucketId::kSize));
-            const auto from = entry.sort_key.substr(std::min(BucketId::kSize, entry.sort_key.size()));
-            if (bucket) moves.push_back({*bucket, {std::string(from), std::string(entry.row), std::nullopt}});
-        },
-        *move_rows_);
-    if (!read) co_return;
-    for (auto& [bucket, move] : moves) {
-        auto held = hold_directories(bucket, move.from, move.to);
-        const io::Promise<Result<void>> nobody(env_.executor);
-        tasks_.spawn(finish_directory_move(bucket, std::move(move), std::move(held), nobody));
+Task<Result<void>> LocalEngine::take_up_moves() {
+    CO_TRY(const auto unreadable, co_await collect_rows(
+                                      std::string(kMovesPartition),
+                                      [this](const table::RangeEntry& entry) { take_up_move(entry); }, *move_rows_));
+    if (unreadable > 0) {
+        base::log::error("moves of directories that were under way cannot be read",
+                         "look for their files under both names, and move on those that are left",
+                         {{"count", unreadable}});
     }
+    co_return Result<void>();
+}
+
+void LocalEngine::take_up_move(const table::RangeEntry& entry) {
+    const auto bucket = BucketId::from(entry.sort_key.substr(0, BucketId::kSize));
+    if (!bucket) return;
+    DirectoryMove move{std::string(bucket->view()), std::string(entry.sort_key.substr(BucketId::kSize)),
+                       std::string(entry.row), entry.version};
+    object_rows_->add(move);
+    auto held = hold_directories(*bucket, move.from, move.to);
+    tasks_.spawn(bring_directory(std::move(move), std::move(held)));
 }
 
 }  // namespace larder::engine

@@ -7,7 +7,7 @@ using namespace files;
 
 // The content of what stands at `key` under a new owner, with references taken while a lease holds the old ones.
 Task<Result<LocalFileStore::Owned>> LocalFileStore::own_content(std::string key, Tag seen, LocalEngine::Target target) {
-    CO_TRY(auto found, co_await engine_.find_content(bucket_->row.bucket.id, std::move(key)));
+    CO_TRY(auto found, co_await engine_.find_content(rows_, bucket_->row.bucket.id, std::move(key)));
     if (found.object.version != seen) co_return changed_meanwhile();
     Owned out;
     out.object = found.object;
@@ -51,7 +51,7 @@ Task<Result<FileEntry>> LocalFileStore::remove_row(std::string key) {
     CO_TRY(const auto bucket, engine_.bucket_for_write(bucket_->row.bucket.id));
     const LocalEngine::Writing writing(bucket);
     auto left = unreadable(key);
-    CO_TRY(left.state, co_await engine_.object_rows_->write(row_of(key), std::nullopt));
+    CO_TRY(left.state, co_await rows_.write(row_of(key), std::nullopt));
     left.links = 0;
     co_return left;
 }
@@ -72,7 +72,7 @@ Task<Result<FileEntry>> LocalFileStore::remove_name(std::string key, Standing th
         return table::Decided{std::nullopt, value_of(object, rows[1].value->body)};
     };
     std::vector<table::RowKey> keys{row_of(key), there.place.row};
-    CO_TRY(const auto rows, co_await engine_.object_rows_->update_rows(std::move(keys), decide));
+    CO_TRY(const auto rows, co_await rows_.update_rows(std::move(keys), decide));
     auto left = file_entry(std::move(key), object, rows[1].version);
     left.links = static_cast<std::uint32_t>(object.names.size());
     co_return left;
@@ -125,7 +125,7 @@ Task<Result<FileEntry>> LocalFileStore::link_once(std::string from, std::string 
                               value_of(object, std::move(body))};
     };
     std::vector<table::RowKey> keys{row_of(from), row_of(to), content_row};
-    const auto done = co_await engine_.object_rows_->update_rows(std::move(keys), decide);
+    const auto done = co_await rows_.update_rows(std::move(keys), decide);
     Result<ObjectInfo> outcome = ObjectInfo();
     if (!done) outcome = fail(done.error());
     if (owned.owner) engine_.settle_write(*owned.owner, target, outcome);

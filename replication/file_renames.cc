@@ -64,13 +64,12 @@ void LocalFileStore::end_move(const Moving& moving, const Result<std::vector<tab
 Task<Result<FileEntry>> LocalFileStore::rename(std::string from, std::string to, bool exclusive,
                                                std::int64_t ctime_ns) {
     if (is_directory(from) || is_directory(to)) co_return wrong("a directory is renamed with all that is below it");
-    co_return co_await rename_row(std::move(from), std::move(to), exclusive, ctime_ns);
+    co_return co_await rename_row(std::move(from), std::move(to), exclusive, {ctime_ns, std::nullopt});
 }
 
-Task<Result<FileEntry>> LocalFileStore::rename_row(std::string from, std::string to, bool exclusive,
-                                                   std::optional<std::int64_t> ctime_ns) {
+Task<Result<FileEntry>> LocalFileStore::rename_row(std::string from, std::string to, bool exclusive, Renaming how) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        auto renamed = co_await rename_once(from, to, exclusive, ctime_ns);
+        auto renamed = co_await rename_once(from, to, exclusive, how);
         if (renamed || !lost_race(renamed.error())) co_return renamed;
     }
     co_return changed_meanwhile();
@@ -78,8 +77,7 @@ Task<Result<FileEntry>> LocalFileStore::rename_row(std::string from, std::string
 
 // Up to four rows change together: both names, the content that the moved name shares with others, and the content that
 // loses the name replaced.
-Task<Result<FileEntry>> LocalFileStore::rename_once(std::string from, std::string to, bool exclusive,
-                                                    std::optional<std::int64_t> ctime_ns) {
+Task<Result<FileEntry>> LocalFileStore::rename_once(std::string from, std::string to, bool exclusive, Renaming how) {
     CO_TRY(const auto bucket, engine_.bucket_for_object(bucket_->row.bucket.id, to));
     const LocalEngine::Writing writing(bucket);
     CO_TRY(auto there, co_await stand(from));
@@ -99,21 +97,21 @@ Task<Result<FileEntry>> LocalFileStore::rename_once(std::string from, std::strin
     }
     if (freed) keys.push_back((*replaced)->place.row);
     const auto decide = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Decided> {
-        if (!rows[0].exists()) return nothing_at(from);
+        if (!rows[0].exists() || (how.before && rows[0].version >= *how.before)) return nothing_at(from);
         if (rows[1].exists() && exclusive) return taken(to);
         table::Decided out(rows.size());
-        TRY(out[1], moved(moving, rows[0], rows, {version, ctime_ns}, out));
+        TRY(out[1], moved(moving, rows[0], rows, {version, how.ctime_ns}, out));
         if (!freed) return out;
         if (!rows[1].exists() || !rows.back().exists()) return changed_meanwhile();
         TRY(const auto name, model::decode_object(rows[1].value->row));
         if (name.link != freed) return changed_meanwhile();
         TRY(auto left, model::decode_object(rows.back().value->row));
         std::erase(left.names, to);
-        if (ctime_ns) left.attributes.ctime_ns = ctime_ns;
+        if (how.ctime_ns) left.attributes.ctime_ns = how.ctime_ns;
         if (!left.names.empty()) out.back() = value_of(left, rows.back().value->body);
         return out;
     };
-    const auto done = co_await engine_.object_rows_->update_rows(keys, decide);
+    const auto done = co_await rows_.update_rows(keys, decide);
     end_move(moving, done);
     CO_TRY_VOID(done);
     co_return file_entry(std::move(to), moving.object, (*done)[moving.shared() ? moving.content_row : 1].version);
@@ -159,7 +157,7 @@ Task<Result<void>> LocalFileStore::exchange_once(std::string first, std::string 
         TRY(out[1], moved(up, rows[0], rows, step, out));
         return out;
     };
-    const auto done = co_await engine_.object_rows_->update_rows(keys, decide);
+    const auto done = co_await rows_.update_rows(keys, decide);
     end_move(up, done);
     end_move(down, done);
     CO_TRY_VOID(done);

@@ -24,12 +24,13 @@ FileEntry file_entry(std::string key, const model::Object& object, Tag state) {
     return entry;
 }
 
-LocalFileStore::LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket)
-    : engine_(engine), bucket_(std::move(bucket)), shown_(bucket_->shown) {}
+LocalFileStore::LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket,
+                               table::Registers& rows)
+    : engine_(engine), rows_(rows), bucket_(std::move(bucket)), shown_(bucket_->shown) {}
 
 Result<std::unique_ptr<FileStore>> LocalEngine::files(BucketId bucket) {
     TRY(auto state, bucket_for_read(bucket));
-    return std::make_unique<LocalFileStore>(*this, std::move(state));
+    return std::make_unique<LocalFileStore>(*this, std::move(state), *object_rows_);
 }
 
 std::uint64_t LocalFileStore::implied_inode(std::string_view key) const {
@@ -59,12 +60,12 @@ Task<Result<std::optional<LocalFileStore::Standing>>> LocalFileStore::stand(std:
     Standing there{{row_of(key), std::nullopt}, {}, {}};
     // Content that names share lies where no key of an object is.
     if (key.starts_with('\0')) co_return std::nullopt;
-    CO_TRY(auto row, co_await engine_.object_rows_->read(there.place.row, false));
+    CO_TRY(auto row, co_await rows_.read(there.place.row, false));
     if (!row.exists()) co_return std::nullopt;
     CO_TRY(there.object, model::decode_object(row.value->row));
     if (there.object.link) {
         there.place = {engine_.link_row(*bucket_, key, *there.object.link), there.object.link};
-        CO_TRY(row, co_await engine_.object_rows_->read(there.place.row, false));
+        CO_TRY(row, co_await rows_.read(there.place.row, false));
         if (!row.exists()) co_return std::nullopt;
         CO_TRY(there.object, model::decode_object(row.value->row));
     }
@@ -251,7 +252,7 @@ Task<Result<ChangePage>> LocalFileStore::watch(std::string since, base::Instant 
         }
         // Content that several names share: a change of each.
         const table::RowKey place{row_of(event.key).partition_key, event.key};
-        const auto row = co_await engine_.object_rows_->read(place, false);
+        const auto row = co_await rows_.read(place, false);
         // Unreadable or gone: who looks at a name learns of that there.
         if (!row || !row->exists()) continue;
         const auto object = model::decode_object(row->value->row);

@@ -16,7 +16,8 @@ FileEntry file_entry(std::string key, const model::Object& object, Tag state);
 
 class LocalFileStore final : public FileStore {
  public:
-    LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket);
+    // `rows`: objects under the keys that they have, or, for what moves them there, under those where they lie.
+    LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket, table::Registers& rows);
 
     const Bucket& bucket() const override { return *shown_; }
     Task<Result<FoundPath>> find(std::string path) override;
@@ -55,6 +56,10 @@ class LocalFileStore final : public FileStore {
     Task<Result<FileEntry>> edit(std::string key, std::function<Result<void>(model::Object&)> change);
     struct Owned;
     struct Moving;
+    struct Renaming {
+        std::optional<std::int64_t> ctime_ns;
+        std::optional<Tag> before;  // only a row older than this; a newer one is none
+    };
     struct Step {
         Tag version;
         std::optional<std::int64_t> ctime_ns;
@@ -64,20 +69,14 @@ class LocalFileStore final : public FileStore {
                                                      const std::vector<table::Row>& rows, Step step,
                                                      table::Decided& out);
     void end_move(const Moving& moving, const Result<std::vector<table::Row>>& done);
-    Task<Result<FileEntry>> rename_row(std::string from, std::string to, bool exclusive,
-                                       std::optional<std::int64_t> ctime_ns);
-    Task<Result<FileEntry>> rename_once(std::string from, std::string to, bool exclusive,
-                                        std::optional<std::int64_t> ctime_ns);
+    Task<Result<FileEntry>> rename_row(std::string from, std::string to, bool exclusive, Renaming how);
+    Task<Result<FileEntry>> rename_once(std::string from, std::string to, bool exclusive, Renaming how);
     Task<Result<FileEntry>> link_once(std::string from, std::string to, std::int64_t ctime_ns);
     Task<Result<FileEntry>> remove_row(std::string key);
     Task<Result<FileEntry>> remove_name(std::string key, Standing there, std::int64_t ctime_ns);
     Task<Result<void>> exchange_once(std::string first, std::string second, std::int64_t ctime_ns);
     Task<Result<void>> check_lengths(std::string from, std::string to);
-    // A move that is in the journal: what still lies below `from`, and the marker, under `to`.
-    Task<Result<void>> move_tree(std::string from, std::string to, std::optional<std::int64_t> ctime_ns);
-    Task<Result<void>> move_below(std::string from, std::string to);
-    static Task<void> move_one(LocalFileStore& self, std::string from, std::string to, Result<void>& outcome,
-                               io::Semaphore::Permit permit);
+    Task<Result<void>> move_marker(std::string from, std::string to, std::int64_t ctime_ns);
     // The object with its content under a new owner, for a row that is to name it.
     struct Owned {
         model::Object object;
@@ -88,6 +87,7 @@ class LocalFileStore final : public FileStore {
     Task<Result<Owned>> own_content(std::string key, Tag seen, LocalEngine::Target target);
 
     LocalEngine& engine_;
+    table::Registers& rows_;
     std::shared_ptr<LocalEngine::BucketState> bucket_;
     std::shared_ptr<const Bucket> shown_;
 };

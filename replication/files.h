@@ -115,8 +115,9 @@ class FileStore {
     virtual Task<Result<FileEntry>> rename(std::string from, std::string to, bool exclusive, std::int64_t ctime_ns) = 0;
     // Both keys are files or both directories; each takes the other's place.
     virtual Task<Result<void>> exchange(std::string first, std::string second, std::int64_t ctime_ns) = 0;
-    // Everything under "from/" appears under "to/", the marker with it. No content is moved. What was begun is finished
-    // after a crash. conflict/object when anything stands under `to` but its marker.
+    // Everything under "from/" stands under "to/" from one moment on, the marker with it. No content is moved, and rows
+    // only later: what cannot be read then stays under its old name. Waits while a move of one of the directories, of
+    // one above or below them, is not complete. conflict/object when anything stands under `to` but its marker.
     virtual Task<Result<void>> rename_directory(std::string from, std::string to, std::int64_t ctime_ns) = 0;
     // A second name of a file. already_exists.
     virtual Task<Result<FileEntry>> link(std::string from, std::string to, std::int64_t ctime_ns) = 0;

@@ -205,7 +205,7 @@ Task<Result<void>> LocalEngine::each_object(ObjectVisit visit) {
             table::RangeQuery query;
             query.partition_key = model::index_shard(id, shard);
             for (;;) {
-                CO_TRY(auto page, co_await object_rows_->range(query));
+                CO_TRY(auto page, co_await object_table_->range(query));
                 for (auto& entry : page.entries) {
                     Result<model::Object> object =
                         fail(Code::corrupted, Subject::row, "its row is damaged on the disk");
@@ -260,7 +260,7 @@ Task<void> LocalEngine::collect_tombstones() {
             case model::kMoves:
                 return *move_rows_;
             default:
-                return *object_rows_;
+                return *object_table_;
         }
     };
     const auto one = [](table::Coordinator& rows, table::RowKey key) -> Task<void> {

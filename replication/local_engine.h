@@ -7,6 +7,7 @@
 #include "replication/model/bucket.h"
 #include "replication/model/rows.h"
 #include "replication/model/upload.h"
+#include "replication/moved_rows.h"
 #include "replication/table/coordinator.h"
 #include "replication/table/db_row_store.h"
 #include "src/io/sync.h"
@@ -114,7 +115,10 @@ class LocalEngine final : public Engine {
         Tag state;                            // of the row that holds it
         std::string row;                      // its sort key: the object's, or one that several names share
     };
-    Task<Result<Found>> find_content(BucketId bucket, std::string key);
+    Task<Result<Found>> find_content(BucketId bucket, std::string key) {
+        return find_content(*object_rows_, bucket, std::move(key));
+    }
+    Task<Result<Found>> find_content(table::Registers& rows, BucketId bucket, std::string key);
     // New content of an object that is there, which keeps its properties, attributes and identity.
     struct NewContent {
         std::optional<Tag> base;  // conflict/object unless this is the version there; none: whatever is there
@@ -149,11 +153,11 @@ class LocalEngine final : public Engine {
     };
 
     friend class LocalFileStore;
-    // A directory that becomes another.
-    struct Move {
-        std::string from;
-        std::string to;
-        std::optional<std::int64_t> ctime_ns;
+    // What keeps others away: from moving these directories until all has arrived, and from changing rows below them
+    // until the move is known.
+    struct MoveHolds {
+        std::shared_ptr<void> directories;
+        std::shared_ptr<MovedRows::Closed> closed;
     };
 
     // engine.cc
@@ -167,6 +171,7 @@ class LocalEngine final : public Engine {
     Task<void> keep_clock_floor();
     Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change);
     void object_changed(const table::RowKey& key, const table::StoredRow& after);
+    void tell(ChangeEvent event);
     // Returns how many rows could not be read.
     Task<Result<table::RangePage>> list_rows(BucketId bucket, ListQuery query);
     Task<Result<std::size_t>> collect_rows(std::string partition_key, std::function<void(table::RangeEntry&)> visit,
@@ -199,7 +204,10 @@ class LocalEngine final : public Engine {
     using Judged = std::function<Result<std::optional<table::Value>>(const model::Object* present, Tag version)>;
     Task<Result<void>> write_judged(std::shared_ptr<BucketState> bucket, std::string key, Judged judged);
     Task<Result<model::Object>> follow_link(BucketId bucket, std::string key, model::LinkId link);
-    Task<Result<Found>> find_object(BucketId bucket, std::string key, bool with_body);
+    Task<Result<Found>> find_object(BucketId bucket, std::string key, bool with_body) {
+        return find_object(*object_rows_, bucket, std::move(key), with_body);
+    }
+    Task<Result<Found>> find_object(table::Registers& rows, BucketId bucket, std::string key, bool with_body);
     Task<Result<ObjectInfo>> write_object(std::shared_ptr<BucketState> bucket, std::string key, model::Object object,
                                           std::string body, Condition condition);
 
@@ -239,13 +247,18 @@ class LocalEngine final : public Engine {
     Task<Result<bool>> settle_lost_names();
     Task<Result<void>> settle_lost_name(std::string lost);
     // file_moves.cc
-    Task<void> finish_moves();
+    Task<Result<void>> take_up_moves();
+    void take_up_move(const table::RangeEntry& entry);
     // Null while a move that meets one of them is under way.
     std::shared_ptr<void> hold_directories(const BucketId& bucket, const std::string& from, const std::string& to);
-    Task<void> begin_directory_move(BucketId bucket, Move move, std::shared_ptr<void> held,
-                                    io::Promise<Result<void>> done);
-    Task<void> finish_directory_move(BucketId bucket, Move move, std::shared_ptr<void> held,
-                                     io::Promise<Result<void>> done);
+    Task<void> move_directory(DirectoryMove move, std::int64_t ctime_ns, MoveHolds holds,
+                              io::Promise<Result<void>> done);
+    void tell_directory_moved(const DirectoryMove& move);
+    Task<void> bring_directory(DirectoryMove move, std::shared_ptr<void> held);
+    Task<Result<void>> bring_rows(DirectoryMove move);
+    static Task<void> bring_one(LocalEngine& self, DirectoryMove move, std::string rest, Result<void>& outcome,
+                                io::Semaphore::Permit permit);
+    Task<Result<void>> bring_row(DirectoryMove move, std::string rest);
     Task<Result<void>> drop_owner(model::Owner owner);
     Task<Result<void>> finish_intents();
     Task<Result<void>> finish_intent(model::Owner owner, model::Intent intent);
@@ -275,8 +288,10 @@ class LocalEngine final : public Engine {
     std::unique_ptr<table::DbRowStore> rows_;
     std::unique_ptr<table::Replica> replica_;
     // One coordinator a table.
-    std::unique_ptr<table::Coordinator> bucket_rows_, name_rows_, key_rows_, object_rows_, upload_rows_, part_rows_,
-        intent_rows_, page_rows_, move_rows_;
+    std::unique_ptr<table::Coordinator> bucket_rows_, name_rows_, key_rows_, upload_rows_, part_rows_, intent_rows_,
+        page_rows_, move_rows_;
+    std::unique_ptr<table::Coordinator> object_table_;  // objects under the keys where their rows lie
+    std::unique_ptr<MovedRows> object_rows_;            // and under those that they have
 
     std::map<BucketId, std::shared_ptr<BucketState>> buckets_;
     std::map<std::string, BucketId, std::less<>> names_;

@@ -49,9 +49,10 @@ table::RowKey LocalEngine::object_row(const BucketState& bucket, std::string_vie
     return {model::index_shard(bucket.row.bucket.id, static_cast<std::uint16_t>(shard)), std::string(key)};
 }
 
-Task<Result<LocalEngine::Found>> LocalEngine::find_object(BucketId bucket, std::string key, bool with_body) {
+Task<Result<LocalEngine::Found>> LocalEngine::find_object(table::Registers& rows, BucketId bucket, std::string key,
+                                                          bool with_body) {
     CO_TRY(const auto state, bucket_for_read(bucket));
-    CO_TRY(auto row, co_await object_rows_->read(object_row(*state, key), with_body));
+    CO_TRY(auto row, co_await rows.read(object_row(*state, key), with_body));
     if (!row.exists()) co_return no_object(key);
     Found found;
     found.row = key;
@@ -59,7 +60,7 @@ Task<Result<LocalEngine::Found>> LocalEngine::find_object(BucketId bucket, std::
     if (found.object.link) {
         auto place = link_row(*state, key, *found.object.link);
         found.row = place.sort_key;
-        CO_TRY(row, co_await object_rows_->read(std::move(place), with_body));
+        CO_TRY(row, co_await rows.read(std::move(place), with_body));
         if (!row.exists()) co_return no_object(key);
         CO_TRY(found.object, model::decode_object(row.value->row));
     }
@@ -79,19 +80,19 @@ Task<Result<model::Object>> LocalEngine::follow_link(BucketId bucket, std::strin
     co_return model::decode_object(row.value->row);
 }
 
-Task<Result<LocalEngine::Found>> LocalEngine::find_content(BucketId bucket, std::string key) {
+Task<Result<LocalEngine::Found>> LocalEngine::find_content(table::Registers& rows, BucketId bucket, std::string key) {
     for (;;) {
-        CO_TRY(auto found, co_await find_object(bucket, key, true));
+        CO_TRY(auto found, co_await find_object(rows, bucket, key, true));
         if (found.object.is_inline) co_return found;
         found.lease = blocks_->lease(found.object.owners());
         // Before it was leased the object may have been replaced, and its blocks given back.
-        CO_TRY(const auto now, co_await find_object(bucket, key, false));
+        CO_TRY(const auto now, co_await find_object(rows, bucket, key, false));
         if (now.object.version == found.object.version && now.row == found.row) co_return found;
     }
 }
 
 Task<Result<ObjectInfo>> LocalEngine::head_object(BucketId bucket, std::string key) {
-    CO_TRY(auto found, co_await find_object(bucket, key, false));
+    CO_TRY(auto found, co_await find_object(*object_rows_, bucket, key, false));
     co_return model::shown_info_of(std::move(key), std::move(found.object));
 }
 

@@ -286,7 +286,7 @@ Task<Result<void>> LocalEngine::settle_upload(BucketId bucket, std::string key, 
     if (!completing_.insert(upload).second) co_return being_completed();
     const Completing mine(completing_, upload);
     CO_TRY(const auto state, bucket_for_read(bucket));
-    CO_TRY(const auto now, co_await object_rows_->settle(object_row(*state, key)));
+    CO_TRY(const auto now, co_await object_table_->settle(object_row(*state, key)));
     bool ours = false;
     if (now.exists()) {
         CO_TRY(const auto object, model::decode_object(now.value->row));

@@ -1,5 +1,4 @@
 #include "replication/files.h"
-
 #include "src/base/limits.h"
 #include "tests/support/run_task.h"
 
