@@ -139,7 +139,7 @@ Task<void> LocalEngine::bring_directory(DirectoryMove move, [[maybe_unused]] std
     }
 }
 
-// What cannot be moved stays behind; the rest goes, and the first reason is told.
+// What cannot be moved stays behind; the rest goes, and a reason is told.
 Task<Result<void>> LocalEngine::bring_rows(DirectoryMove move) {
     const auto state = bucket_state(*BucketId::from(move.bucket));
     if (!state) co_return Result<void>();
@@ -171,7 +171,8 @@ Task<Result<void>> LocalEngine::bring_rows(DirectoryMove move) {
 Task<void> LocalEngine::bring_one(LocalEngine& self, DirectoryMove move, std::string rest, Result<void>& outcome,
                                   io::Semaphore::Permit permit) {
     const auto brought = co_await self.bring_row(std::move(move), std::move(rest));
-    if (!brought && outcome) outcome = fail(brought.error());
+    // One that may pass counts more: for its sake all is tried again.
+    if (!brought && (outcome || passes(brought.error()))) outcome = fail(brought.error());
     permit.release();
 }
 

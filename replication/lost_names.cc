@@ -55,7 +55,7 @@ Task<Result<void>> LocalEngine::settle_lost_name(std::string lost) {
         return table::Decided{rows[0].value, files::value_of(content, rows[1].value->body)};
     };
     const auto done =
-        co_await object_table_->update_rows({{partition, name}, {partition, model::link_key(link)}}, decide);
+        co_await object_rows_->update_rows({{partition, name}, {partition, model::link_key(link)}}, decide);
     if (!done && done.error().is(Code::corrupted)) {
         // It cannot be told now or later; its space stays taken, and the names of others go on.
         base::log::warning("a file's lost name could not be taken from its content",

@@ -215,6 +215,31 @@ TEST_CASE("a renamed directory shows at once, and its old name is free", "[files
     CHECK((node.get(id, "third/17") == pattern(10, 18)));
 }
 
+TEST_CASE("a name that was lost just before its directory moves does not stay behind", "[files][moves][links]") {
+    constexpr int kCount = 200;
+    Node node;
+    const auto id = node.bucket("b");
+    const auto files = files_of(node, id);
+    for (int i = 0; i < kCount; ++i) {
+        const auto key = "from/" + std::to_string(i);
+        REQUIRE(node.put(id, key, "shared"));
+        REQUIRE(node.run(files->link(key, "other" + std::to_string(i), 1)));
+    }
+    // The contents hear behind that these names are no longer theirs.
+    for (int i = 0; i < kCount; ++i) REQUIRE(node.put(id, "from/" + std::to_string(i), "alone"));
+    REQUIRE(node.run(files->rename_directory("from/", "to/", 1)));
+    const auto all_told = [&]() -> Task<bool> {
+        for (int i = 0; i < kCount; ++i) {
+            const auto other = co_await files->find("other" + std::to_string(i));
+            if (!other || other->object->links != 1) co_return false;
+        }
+        co_return true;
+    };
+    CHECK(node.run(eventually(node.env, all_told)));
+    REQUIRE(node.run(files->rename_directory("to/", "third/", 1)));
+    CHECK(keys_below(node, id, "third/") == kCount);
+}
+
 TEST_CASE("many names of one file move together", "[files][moves][links]") {
     Node node;
     const auto id = node.bucket("b");
