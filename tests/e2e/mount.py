@@ -165,6 +165,34 @@ def test_mount_keeps_attributes_beside_the_content(d, tmp):
 
 
 @needs_fuse
+def test_mount_renames_a_directory_in_one_step(d, tmp):
+    count = 500
+    for i in range(count):
+        assert s3(d, "PUT", f"many/sub/{i}", b"%d" % i)[0] == 200
+    other = os.path.join(tmp, "other")
+    os.makedirs(other)
+    with mounted(d, tmp) as folder, mounted(d, other) as elsewhere:
+        assert len(os.listdir(f"{elsewhere}/many/sub")) == count
+        os.rename(f"{folder}/many", f"{folder}/moved")
+        # The rows are still on their way: every door shows them where they belong.
+        assert s3(d, "GET", f"moved/sub/{count - 1}") == (200, b"%d" % (count - 1))
+        assert s3(d, "GET", f"many/sub/{count - 1}")[0] == 404
+        assert len(os.listdir(f"{folder}/moved/sub")) == count
+        assert soon(lambda: not os.path.exists(f"{elsewhere}/many"))
+        assert len(os.listdir(f"{elsewhere}/moved/sub")) == count
+        os.makedirs(f"{folder}/many/sub")
+        write(f"{folder}/many/sub/7", b"new")
+        assert s3(d, "GET", "moved/sub/7") == (200, b"7")
+        os.rename(f"{folder}/moved", f"{folder}/last")
+        d.kill()
+        d.start()
+        assert s3(d, "GET", "last/sub/0") == (200, b"0")
+        assert soon_or_later(lambda: len(os.listdir(f"{folder}/last/sub")) == count)
+        assert soon_or_later(lambda: os.listdir(f"{folder}/many/sub") == ["7"])
+        assert read(f"{folder}/many/sub/7") == b"new"
+
+
+@needs_fuse
 def test_mount_survives_the_daemon_and_its_own_end(d, tmp):
     body = random.Random(3).randbytes(5 << 20)
     with mounted(d, tmp) as folder:
