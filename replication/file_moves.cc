@@ -15,7 +15,7 @@ constexpr auto kTurnPause = std::chrono::milliseconds(10);
 constexpr auto kRetryPause = std::chrono::seconds(1);
 
 table::RowKey place_of(const DirectoryMove& move) {
-    return {std::string(kMovesPartition), move.bucket + move.from};
+    return {std::string(kMovesPartition), std::string(move.bucket.view()) + move.from};
 }
 
 // Another try may do better.
@@ -47,7 +47,7 @@ Task<Result<void>> LocalFileStore::rename_directory(std::string from, std::strin
         co_await engine_.env().clock.sleep_for(kTurnPause);
         held = engine_.hold_directories(id, from, to);
     }
-    auto closed = co_await engine_.object_rows_->close(std::string(id.view()), from, to);
+    auto closed = co_await engine_.object_rows_->close(id, from, to);
     CO_TRY(const auto marker, co_await shown(from));
     CO_TRY(const bool below, co_await has_below(from));
     if (!marker && !below) co_return nothing_at(from);
@@ -57,7 +57,7 @@ Task<Result<void>> LocalFileStore::rename_directory(std::string from, std::strin
     if (occupied) co_return not_empty(to);
     CO_TRY_VOID(co_await check_lengths(from, to));
     const io::Promise<Result<void>> done(engine_.env().executor);
-    DirectoryMove move{std::string(id.view()), std::move(from), std::move(to), {}};
+    DirectoryMove move{id, std::move(from), std::move(to), {}};
     engine_.tasks_.spawn(engine_.move_directory(std::move(move), ctime_ns, {std::move(held), std::move(closed)}, done));
     co_return co_await done.future();
 }
@@ -94,14 +94,15 @@ Task<void> LocalEngine::move_directory(DirectoryMove move, std::int64_t ctime_ns
                                        io::Promise<Result<void>> done) {
     const auto noted = co_await move_rows_->write(place_of(move), table::Value{move.to, {}});
     if (!noted) {
-        // It may be there all the same, with every row still in its place: a move that is taken up at the next start
-        // would come as a surprise.
-        (void)co_await move_rows_->write(place_of(move), std::nullopt);
+        const bool may_be_there = noted.error().is(Code::unknown_outcome);
+        holds.closed.reset();
         done.set(fail(noted.error()));
+        // Taken up at the next start, it would come as a surprise.
+        if (may_be_there) co_await end_move(std::move(move));
         co_return;
     }
     move.since = *noted;
-    if (const auto state = bucket_state(*BucketId::from(move.bucket))) {
+    if (const auto state = bucket_state(move.bucket)) {
         LocalFileStore store(*this, state, *object_table_);
         const auto marked = co_await store.move_marker(move.from, move.to, ctime_ns);
         if (!marked) base::log::warning("a directory moves without its times", {{"reason", marked.error().message}});
@@ -115,9 +116,8 @@ Task<void> LocalEngine::move_directory(DirectoryMove move, std::int64_t ctime_ns
 
 // Who watches learns of the directories at once; of what is below them as it arrives.
 void LocalEngine::tell_directory_moved(const DirectoryMove& move) {
-    const auto bucket = *BucketId::from(move.bucket);
-    tell({bucket, move.from, move.since, true});
-    tell({bucket, move.to, move.since, false});
+    tell({move.bucket, move.from, move.since, true});
+    tell({move.bucket, move.to, move.since, false});
 }
 
 // Goes on until all is there or cannot come.
@@ -130,18 +130,22 @@ Task<void> LocalEngine::bring_directory(DirectoryMove move, [[maybe_unused]] std
         }
         if (brought || !passes(brought.error())) {
             object_rows_->remove(move.bucket, move.from);
-            if (co_await move_rows_->write(place_of(move), std::nullopt)) {
-                tombstones_.emplace_back(model::kMoves, place_of(move));
-            }
+            co_await end_move(std::move(move));
             co_return;
         }
         co_await env_.clock.sleep_for(kRetryPause);
     }
 }
 
+// Its row goes before others may move these directories: taken up together at the next start, they would meet.
+Task<void> LocalEngine::end_move(DirectoryMove move) {
+    while (!co_await move_rows_->write(place_of(move), std::nullopt)) co_await env_.clock.sleep_for(kRetryPause);
+    tombstones_.emplace_back(model::kMoves, place_of(move));
+}
+
 // What cannot be moved stays behind; the rest goes, and a reason is told.
 Task<Result<void>> LocalEngine::bring_rows(DirectoryMove move) {
-    const auto state = bucket_state(*BucketId::from(move.bucket));
+    const auto state = bucket_state(move.bucket);
     if (!state) co_return Result<void>();
     io::Semaphore window(env_.executor, kRowsAtOnce);
     Result<void> outcome;
@@ -177,7 +181,7 @@ Task<void> LocalEngine::bring_one(LocalEngine& self, DirectoryMove move, std::st
 }
 
 Task<Result<void>> LocalEngine::bring_row(DirectoryMove move, std::string rest) {
-    const auto state = bucket_state(*BucketId::from(move.bucket));
+    const auto state = bucket_state(move.bucket);
     if (!state) co_return Result<void>();
     const auto from = move.from + rest;
     CO_TRY(const auto row, co_await object_table_->read(object_row(*state, from), false));
@@ -205,8 +209,8 @@ Task<Result<void>> LocalEngine::take_up_moves() {
 void LocalEngine::take_up_move(const table::RangeEntry& entry) {
     const auto bucket = BucketId::from(entry.sort_key.substr(0, BucketId::kSize));
     if (!bucket) return;
-    DirectoryMove move{std::string(bucket->view()), std::string(entry.sort_key.substr(BucketId::kSize)),
-                       std::string(entry.row), entry.version};
+    DirectoryMove move{*bucket, std::string(entry.sort_key.substr(BucketId::kSize)), std::string(entry.row),
+                       entry.version};
     object_rows_->add(move);
     auto held = hold_directories(*bucket, move.from, move.to);
     tasks_.spawn(bring_directory(std::move(move), std::move(held)));

@@ -255,6 +255,7 @@ class LocalEngine final : public Engine {
                               io::Promise<Result<void>> done);
     void tell_directory_moved(const DirectoryMove& move);
     Task<void> bring_directory(DirectoryMove move, std::shared_ptr<void> held);
+    Task<void> end_move(DirectoryMove move);
     Task<Result<void>> bring_rows(DirectoryMove move);
     static Task<void> bring_one(LocalEngine& self, DirectoryMove move, std::string rest, Result<void>& outcome,
                                 io::Semaphore::Permit permit);

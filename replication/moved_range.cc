@@ -161,7 +161,7 @@ Task<Result<RangePage>> arriving(table::Registers& rows, RangeQuery query, Direc
 Task<Result<RangePage>> MovedRows::range(RangeQuery query) {
     std::vector<DirectoryMove> moves;
     for (const auto& move : moves_) {
-        if (query.partition_key.starts_with(move.bucket)) moves.push_back(move);
+        if (query.partition_key.starts_with(move.bucket.view())) moves.push_back(move);
     }
     if (moves.empty() || query.limit == 0) co_return co_await rows_.range(std::move(query));
     RangePage arrived;

@@ -12,8 +12,8 @@ using table::RangeQuery;
 using table::Row;
 using table::RowKey;
 
-MovedRows::Closed::Closed(MovedRows& owner, std::string bucket, std::string from, std::string to)
-    : owner_(owner), bucket_(std::move(bucket)), from_(std::move(from)), to_(std::move(to)) {
+MovedRows::Closed::Closed(MovedRows& owner, base::BucketId bucket, std::string from, std::string to)
+    : owner_(owner), bucket_(bucket), from_(std::move(from)), to_(std::move(to)) {
     owner_.closed_.push_back(this);
 }
 
@@ -23,7 +23,8 @@ MovedRows::Closed::~Closed() {
 }
 
 bool MovedRows::Closed::covers(const RowKey& key) const {
-    return key.partition_key.starts_with(bucket_) && (key.sort_key.starts_with(from_) || key.sort_key.starts_with(to_));
+    return key.partition_key.starts_with(bucket_.view()) &&
+           (key.sort_key.starts_with(from_) || key.sort_key.starts_with(to_));
 }
 
 Task<void> MovedRows::Closed::opened() {
@@ -31,8 +32,8 @@ Task<void> MovedRows::Closed::opened() {
     co_await told;
 }
 
-Task<std::shared_ptr<MovedRows::Closed>> MovedRows::close(std::string bucket, std::string from, std::string to) {
-    auto closed = std::make_shared<Closed>(*this, std::move(bucket), std::move(from), std::move(to));
+Task<std::shared_ptr<MovedRows::Closed>> MovedRows::close(base::BucketId bucket, std::string from, std::string to) {
+    auto closed = std::make_shared<Closed>(*this, bucket, std::move(from), std::move(to));
     auto before = std::exchange(writes_, std::make_shared<Writes>(env_.executor));
     auto over = before->over.future();
     before.reset();
@@ -40,13 +41,13 @@ Task<std::shared_ptr<MovedRows::Closed>> MovedRows::close(std::string bucket, st
     co_return closed;
 }
 
-void MovedRows::remove(const std::string& bucket, const std::string& from) {
+void MovedRows::remove(const base::BucketId& bucket, const std::string& from) {
     moves_.remove_if([&](const auto& move) { return move.bucket == bucket && move.from == from; });
 }
 
 const DirectoryMove* MovedRows::move_of(const RowKey& key) const {
     for (const auto& move : moves_) {
-        if (!key.partition_key.starts_with(move.bucket)) continue;
+        if (!key.partition_key.starts_with(move.bucket.view())) continue;
         if (key.sort_key.starts_with(move.from) || key.sort_key.starts_with(move.to)) return &move;
     }
     return nullptr;

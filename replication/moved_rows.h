@@ -14,7 +14,7 @@ namespace larder::engine {
 // Everything below `from` that is older than `since` belongs below `to`. Both end in a slash and do not contain each
 // other; moves that are there at once do not meet.
 struct DirectoryMove {
-    std::string bucket;  // what the partition keys of its rows begin with
+    base::BucketId bucket;  // the partition keys of its rows begin with it
     std::string from;
     std::string to;
     base::Tag since;
@@ -40,10 +40,10 @@ class MovedRows final : public table::Registers {
     // While it lives, changes of rows below both directories wait. close() returns when those begun before have ended:
     // a tag taken then is above all of theirs, and below all to come.
     class Closed;
-    io::Task<std::shared_ptr<Closed>> close(std::string bucket, std::string from, std::string to);
+    io::Task<std::shared_ptr<Closed>> close(base::BucketId bucket, std::string from, std::string to);
     void add(DirectoryMove move) { moves_.push_back(std::move(move)); }
     // Its rows have arrived.
-    void remove(const std::string& bucket, const std::string& from);
+    void remove(const base::BucketId& bucket, const std::string& from);
 
  private:
     // Counts by being referred to, from when nothing keeps a write waiting any more; `over` is told when the last one
@@ -73,7 +73,7 @@ class MovedRows final : public table::Registers {
 
 class MovedRows::Closed {
  public:
-    Closed(MovedRows& owner, std::string bucket, std::string from, std::string to);
+    Closed(MovedRows& owner, base::BucketId bucket, std::string from, std::string to);
     ~Closed();
     Closed(const Closed&) = delete;
     Closed& operator=(const Closed&) = delete;
@@ -82,7 +82,8 @@ class MovedRows::Closed {
 
  private:
     MovedRows& owner_;
-    std::string bucket_, from_, to_;
+    base::BucketId bucket_;
+    std::string from_, to_;
     std::vector<io::Promise<io::Done>> waiting_;
 };
 

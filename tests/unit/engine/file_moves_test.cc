@@ -215,6 +215,43 @@ TEST_CASE("a renamed directory shows at once, and its old name is free", "[files
     CHECK((node.get(id, "third/17") == pattern(10, 18)));
 }
 
+// The moves of directories that a stopped node would take up.
+std::size_t moves_left(Node& node) {
+    const auto db = db::Db::open(node.env, node.metrics, {.folder = node.meta_folder() + "/rows"});
+    REQUIRE(db);
+    table::DbRowStore rows(**db);
+    const auto partition = quorum::FixedPlacement({1}).partition_of("moves");
+    std::size_t count = 0;
+    REQUIRE(rows.scan(model::kMoves, partition, "moves", "", 0, [&count](std::string_view, const table::RowView& row) {
+        count += row.has_value() ? 1 : 0;
+        return Result<table::ScanStep>(table::ScanStep());
+    }));
+    return count;
+}
+
+TEST_CASE("a move is over before another of its directories begins, also on a disk that was full", "[files][moves]") {
+    for (std::int64_t moment = 0; moment < 8; ++moment) {
+        INFO("full after " << moment << " writes");
+        Node node;
+        const auto id = node.bucket("b");
+        REQUIRE(make_tree(node, id, 1));
+        auto files = files_of(node, id);
+        node.disk.fill_after(moment);
+        const bool done = node.run(files->rename_directory("from/", "to/", 1)).has_value();
+        const auto was_full = [&]() -> Task<bool> { co_return node.disk.was_full(); };
+        if (done) (void)node.run(eventually(node.env, was_full));
+        node.disk.make_room();
+        // This one waits for the other, and is refused.
+        const std::string at = done ? "to/" : "from/";
+        CHECK(node.run(files->rename_directory(at, at + "in/", 1)).error().is(Code::invalid_argument));
+        files.reset();
+        node.close();
+        CHECK(moves_left(node) == 0);
+        node.open();
+        CHECK(comes_to(node, id, at, 1));
+    }
+}
+
 TEST_CASE("a name that was lost just before its directory moves does not stay behind", "[files][moves][links]") {
     constexpr int kCount = 200;
     Node node;

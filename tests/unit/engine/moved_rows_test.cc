@@ -22,7 +22,8 @@ using table::Row;
 using table::RowKey;
 using table::Value;
 
-const std::string kPartition = "bucket-0";
+const base::BucketId kBucket{};
+const std::string kPartition = std::string(kBucket.view()) + "0";
 
 // Rows as a map: ranges by the definition, a small page at a time.
 class MapRows final : public table::Registers {
@@ -138,8 +139,8 @@ struct Worlds {
         return row->exists() ? row->value->row : "";
     }
     void rename(const std::string& from, const std::string& to) {
-        DirectoryMove move{"bucket", from, to, {}};
-        auto closed = run(moved.close("bucket", from, to));
+        DirectoryMove move{kBucket, from, to, {}};
+        auto closed = run(moved.close(kBucket, from, to));
         move.since = lying.next();
         moved.add(move);
         closed.reset();
@@ -151,9 +152,9 @@ struct Worlds {
     }
     void arrive(const std::string& from, const std::string& to, Tag since) {
         for (const auto& [key, row] : std::map(lying.rows)) {
-            if (key.starts_with(from)) (void)run(bring({"bucket", from, to, since}, key.substr(from.size())));
+            if (key.starts_with(from)) (void)run(bring({kBucket, from, to, since}, key.substr(from.size())));
         }
-        moved.remove("bucket", from);
+        moved.remove(kBucket, from);
     }
     // What the range shows, page by page, and whether it says so rightly when more follows.
     std::vector<std::string> shown(RangeQuery query) {
@@ -239,13 +240,13 @@ TEST_CASE("a row moves on and is not missed by a range that is under way", "[mov
 }
 
 Task<void> hold_up(MovedRows& moved, std::vector<std::string>& order) {
-    auto closed = co_await moved.close("bucket", "from/", "to/");
+    auto closed = co_await moved.close(kBucket, "from/", "to/");
     order.push_back("closed");
 }
 
 TEST_CASE("writes wait while a move begins, and it waits for those before it", "[moves]") {
     Worlds w;
-    auto closed = w.run(w.moved.close("bucket", "from/", "to/"));
+    auto closed = w.run(w.moved.close(kBucket, "from/", "to/"));
     std::vector<std::string> order;
     io::TaskGroup group(w.executor);
     const auto write = [](Worlds& in, std::string key, std::vector<std::string>& out) -> Task<void> {
@@ -259,7 +260,7 @@ TEST_CASE("writes wait while a move begins, and it waits for those before it", "
     }
     CHECK(order == std::vector<std::string>{"other/a"});
     // Those that wait have not begun: another move need not wait for them.
-    w.run(w.moved.close("bucket", "x/", "y/"));
+    w.run(w.moved.close(kBucket, "x/", "y/"));
     closed.reset();
     while (w.world.step()) {
     }
