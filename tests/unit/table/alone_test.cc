@@ -1,6 +1,4 @@
 // Conditional writes on rows whose only replica is this node: one durable change, unless something comes between.
-#include "src/io/local_network.h"
-#include "src/io/real_env.h"
 #include "tests/unit/table/harness.h"
 
 #include <catch2/catch.hpp>
@@ -15,48 +13,23 @@ const RowKey kKey{"p", "k"};
 const RowKey kOther{"p", "other"};
 
 // Rows in memory that count the changes made to them, or refuse them.
-class CountingStore final : public RowStore {
+class CountingStore final : public PassedOn {
  public:
-    explicit CountingStore(RowStore& rows) : rows_(rows) {}
-
+    using PassedOn::PassedOn;
     io::Task<base::Result<void>> apply(TableId table, quorum::Partition partition, RowChange change) override {
         ++changes;
         if (refusal) co_return base::fail(*refusal);
-        co_return co_await rows_.apply(table, partition, std::move(change));
-    }
-    base::Result<std::optional<StoredRow>> get(TableId table, quorum::Partition partition, const RowKey& key) override {
-        return rows_.get(table, partition, key);
-    }
-    base::Result<std::string> body(TableId table, quorum::Partition partition, const StoredRow& row) override {
-        return rows_.body(table, partition, row);
-    }
-    base::Result<Tag> low(quorum::Partition partition) override { return rows_.low(partition); }
-    base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
-                            std::string from, std::size_t row_bytes, RowVisit visit) override {
-        return rows_.scan(table, partition, partition_key, std::move(from), row_bytes, std::move(visit));
+        co_return co_await PassedOn::apply(table, partition, std::move(change));
     }
 
     int changes = 0;
     std::optional<base::Error> refusal;
-
- private:
-    RowStore& rows_;
 };
 
-struct Alone {
+struct Alone : Parts {
     Alone() { coordinator.use_local(replica, 1); }
 
-    Cluster cluster{1};
-    sim::SimExecutor executor{cluster.world, 1};
-    sim::SimClock clock{cluster.world, 1};
-    sim::SimRandom random{cluster.world};
-    sim::SimBlocking blocking{executor};
-    io::LocalNetwork network{1};
-    std::unique_ptr<io::Disk> disk = io::make_real_disk();
-    io::Env env{executor, clock, random, *disk, network, blocking};
-    sim::MemoryRowStore memory{cluster.world, env, cluster.rows(1)};
     CountingStore store{memory};
-    quorum::TagSource tags{clock, 1, 1};
     Replica replica{network, store, cluster.placement, tags};
     Coordinator coordinator{env, cluster.placement, tags, cluster.options};
 };

@@ -260,7 +260,7 @@ TEST_CASE("a row with a value is not collected", "[coordinator]") {
 }
 
 // A replica that answers with errors only.
-struct Failing {
+struct Failing : Parts {
     explicit Failing(Code code) {
         network.serve(Replica::kMethod,
                       [this, code](io::NodeNumber, io::Message) -> io::Task<base::Result<io::Message>> {
@@ -270,15 +270,6 @@ struct Failing {
     }
     static io::Task<base::Result<io::Message>> refuse(Code code) { co_return base::fail(code, "as told"); }
 
-    Cluster cluster{1};
-    sim::SimExecutor executor{cluster.world, 1};
-    sim::SimClock clock{cluster.world, 1};
-    sim::SimRandom random{cluster.world};
-    sim::SimBlocking blocking{executor};
-    io::LocalNetwork network{1};
-    std::unique_ptr<io::Disk> disk = io::make_real_disk();
-    io::Env env{executor, clock, random, *disk, network, blocking};
-    quorum::TagSource tags{clock, 1, 1};
     Coordinator coordinator{env, cluster.placement, tags, cluster.options};
     int asked = 0;
 };

@@ -4,6 +4,8 @@
 
 #include "replication/table/coordinator.h"
 #include "replication/table/replica.h"
+#include "src/io/local_network.h"
+#include "src/io/real_env.h"
 #include "tests/sim/memory_row_store.h"
 
 #include <memory>
@@ -88,6 +90,43 @@ class Cluster {
     sim::SimExecutor outside_;
     std::vector<sim::DurableRows> rows_;
     std::vector<std::unique_ptr<Node>> nodes_;
+};
+
+// One node whose parts a test puts together by itself, beside a cluster for its rows and its time.
+struct Parts {
+    Cluster cluster{1};
+    sim::SimExecutor executor{cluster.world, 1};
+    sim::SimClock clock{cluster.world, 1};
+    sim::SimRandom random{cluster.world};
+    sim::SimBlocking blocking{executor};
+    io::LocalNetwork network{1};
+    std::unique_ptr<io::Disk> disk = io::make_real_disk();
+    io::Env env{executor, clock, random, *disk, network, blocking};
+    sim::MemoryRowStore memory{cluster.world, env, cluster.rows(1)};
+    quorum::TagSource tags{clock, 1, 1};
+};
+
+// Rows that lie elsewhere; a test overrides what it watches or disturbs.
+class PassedOn : public RowStore {
+ public:
+    explicit PassedOn(RowStore& rows) : rows_(rows) {}
+    io::Task<base::Result<void>> apply(TableId table, quorum::Partition partition, RowChange change) override {
+        return rows_.apply(table, partition, std::move(change));
+    }
+    base::Result<std::optional<StoredRow>> get(TableId table, quorum::Partition partition, const RowKey& key) override {
+        return rows_.get(table, partition, key);
+    }
+    base::Result<std::string> body(TableId table, quorum::Partition partition, const StoredRow& row) override {
+        return rows_.body(table, partition, row);
+    }
+    base::Result<base::Tag> low(quorum::Partition partition) override { return rows_.low(partition); }
+    base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
+                            std::string from, std::size_t row_bytes, RowVisit visit) override {
+        return rows_.scan(table, partition, partition_key, std::move(from), row_bytes, std::move(visit));
+    }
+
+ private:
+    RowStore& rows_;
 };
 
 }  // namespace larder::table

@@ -1,7 +1,5 @@
 // A row and its body are read one after the other, while committing threads go on: what comes between must not look
 // like damage.
-#include "src/io/local_network.h"
-#include "src/io/real_env.h"
 #include "tests/unit/table/harness.h"
 
 #include <catch2/catch.hpp>
@@ -14,37 +12,22 @@ using base::Code;
 const RowKey kKey{"p", "k"};
 
 // Rows in memory that change when a body is about to be read.
-class RacingStore final : public RowStore {
+class RacingStore final : public PassedOn {
  public:
-    RacingStore(RowStore& rows) : rows_(rows) {}
-
-    io::Task<base::Result<void>> apply(TableId table, quorum::Partition partition, RowChange change) override {
-        return rows_.apply(table, partition, std::move(change));
-    }
-    base::Result<std::optional<StoredRow>> get(TableId table, quorum::Partition partition, const RowKey& key) override {
-        return rows_.get(table, partition, key);
-    }
+    using PassedOn::PassedOn;
     base::Result<std::string> body(TableId table, quorum::Partition partition, const StoredRow& row) override {
         if (!between.empty()) {
             auto work = std::move(between.front());
             between.erase(between.begin());
             work();
         }
-        return rows_.body(table, partition, row);
-    }
-    base::Result<base::Tag> low(quorum::Partition partition) override { return rows_.low(partition); }
-    base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
-                            std::string from, std::size_t row_bytes, RowVisit visit) override {
-        return rows_.scan(table, partition, partition_key, std::move(from), row_bytes, std::move(visit));
+        return PassedOn::body(table, partition, row);
     }
 
     std::vector<io::Work> between;  // one for each body that is read
-
- private:
-    RowStore& rows_;
 };
 
-struct Racing {
+struct Racing : Parts {
     Racing() { plant(written(tag(1), "row 1"), "body 1"); }
 
     void plant(StoredRow row, std::string body) {
@@ -71,17 +54,7 @@ struct Racing {
         return {owned(reply->items.at(0).row), std::string(reply->items.at(0).body)};
     }
 
-    Cluster cluster{1};
-    sim::SimExecutor executor{cluster.world, 1};
-    sim::SimClock clock{cluster.world, 1};
-    sim::SimRandom random{cluster.world};
-    sim::SimBlocking blocking{executor};
-    io::LocalNetwork network{1};
-    std::unique_ptr<io::Disk> disk = io::make_real_disk();
-    io::Env env{executor, clock, random, *disk, network, blocking};
-    sim::MemoryRowStore memory{cluster.world, env, cluster.rows(1)};
     RacingStore store{memory};
-    quorum::TagSource tags{clock, 1, 1};
     Replica replica{network, store, cluster.placement, tags};
 };
 
