@@ -54,8 +54,8 @@ def unit_of(machine):
 
 def install(machine, files, *names):
     for name in names:
-        shutil.copy(files[name], machine.path("/root"))
-    return machine.apt("install", *[f"/root/{os.path.basename(files[name])}" for name in names])
+        shutil.copy(files[name], machine.path("/srv"))
+    return machine.apt("install", *[f"/srv/{os.path.basename(files[name])}" for name in names])
 
 
 def fresh(packages, *names):
@@ -193,7 +193,7 @@ def test_pages_and_completion_are_there(packages, _):
 
 
 RECORDER = """#!/bin/sh
-echo "$@" >>/root/systemctl.log
+echo "$@" >>/srv/systemctl.log
 """
 
 
@@ -208,7 +208,7 @@ def record_systemctl(machine):
 
 
 def recorded(machine):
-    path = machine.path("/root/systemctl.log")
+    path = machine.path("/srv/systemctl.log")
     with open(path, encoding="utf-8") as f:
         said = f.read()
     os.unlink(path)
@@ -325,9 +325,9 @@ def test_the_package_tests_itself_by_hand(packages, _):
     machine = fresh(packages, "larder", "larder-server")
     try:
         machine.apt("install", "curl")
-        shutil.copy(os.path.join(packages.folder, "source/debian/tests/by-hand"), machine.path("/root"))
-        os.mkdir(machine.path("/root/work"))
-        machine.run("/root/by-hand", AUTOPKGTEST_TMP="/root/work")
+        shutil.copy(os.path.join(packages.folder, "source/debian/tests/by-hand"), machine.path("/srv"))
+        os.mkdir(machine.path("/srv/work"))
+        machine.run("/srv/by-hand", AUTOPKGTEST_TMP="/srv/work")
     finally:
         machine.close()
 
@@ -347,10 +347,10 @@ def test_systemd_runs_it_confined_and_restarts_it(packages, work):
         def main_pid():
             return booted.run("systemctl", "show", "--property", "MainPID", "--value", "larder-server").stdout.strip()
 
-        booted.run("/root/service")
-        booted.run("/root/folder", AUTOPKGTEST_TMP="/root/work")
+        booted.run("/srv/service")
+        booted.run("/srv/folder", AUTOPKGTEST_TMP="/srv/work")
         before = main_pid()
-        booted.run("apt-get", "-y", "install", *[f"/root/{name}-next.deb" for name in NAMES])
+        booted.run("apt-get", "-y", "install", *[f"/srv/{name}-next.deb" for name in NAMES])
         assert main_pid() not in (before, "0"), "the upgrade did not restart it"
         assert booted.run("larder", "cat", "home:letter").stdout == "hello\n"
         # At every login, as larder-mount(1) says.
