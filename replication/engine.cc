@@ -26,6 +26,55 @@ struct Usage {
     std::int64_t bytes = 0;
 };
 
+Usage decode_usage(const std::optional<std::string>& bytes) {
+    if (!bytes) return {};
+    codec::Reader in(*bytes);
+    Usage usage;
+    usage.objects = static_cast<std::int64_t>(in.u64());
+    usage.bytes = static_cast<std::int64_t>(in.u64());
+    return usage;
+}
+
+// Inside the change of an object row: what the old version alone referenced becomes garbage, and the bucket's usage
+// moves.
+Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change) {
+    const auto bucket = change.key.partition_key.substr(0, BucketId::kSize);
+    TRY(const auto stored, rows.get(kUsageTree, bucket));
+    auto usage = decode_usage(stored);
+    // The content of a file with several names is counted once, by its names.
+    const bool counted = !change.key.sort_key.starts_with('\0');
+    std::vector<model::Owner> kept;
+    std::optional<model::LinkId> kept_link;
+    if (change.after.has_value()) {
+        TRY(const auto object, model::decode_object(change.after.row));
+        usage.objects += counted ? 1 : 0;
+        usage.bytes += static_cast<std::int64_t>(object.size);
+        kept = object.owners();
+        kept_link = object.link;
+    }
+    if (change.before && change.before->has_value()) {
+        TRY(const auto object, model::decode_object(change.before->row));
+        usage.objects -= counted ? 1 : 0;
+        usage.bytes -= static_cast<std::int64_t>(object.size);
+        codec::Writer garbage;
+        for (const auto& owner : object.owners()) {
+            if (!std::binary_search(kept.begin(), kept.end(), owner)) garbage.raw(owner.view());
+        }
+        // Whoever removed the name may have told the content's row already; that it is told is seen to behind.
+        if (object.link && kept_link != object.link) {
+            codec::Writer lost;
+            lost.bytes(change.key.partition_key).bytes(change.key.sort_key).raw(object.link->view());
+            TRY_VOID(rows.put(kLostNamesTree, change.after.acc.encode() + change.key.sort_key, lost.view()));
+        }
+        if (garbage.size() > 0) {
+            TRY_VOID(rows.put(kGarbageTree, change.after.acc.encode() + change.key.sort_key, garbage.view()));
+        }
+    }
+    codec::Writer out;
+    out.u64(static_cast<std::uint64_t>(usage.objects)).u64(static_cast<std::uint64_t>(usage.bytes));
+    return rows.put(kUsageTree, bucket, out.view());
+}
+
 }  // namespace
 
 LocalEngine::LocalEngine(io::Env& env, base::Metrics& metrics, Options options)
@@ -115,9 +164,7 @@ Task<Result<void>> LocalEngine::open() {
     CO_TRY_VOID(co_await open_clock());
     placement_ = std::make_unique<quorum::FixedPlacement>(std::vector<io::NodeNumber>{kSelf});
     rows_ = std::make_unique<table::DbRowStore>(*db_);
-    rows_->add_hook(model::kObjects, [this](db::Writer& writer, const table::RowTransition& change) {
-        return after_object_change(writer, change);
-    });
+    rows_->add_hook(model::kObjects, after_object_change);
     rows_->observe(model::kObjects,
                    [this](const table::RowKey& key, const table::StoredRow& after) { object_changed(key, after); });
     replica_ = std::make_unique<table::Replica>(env_.network, *rows_, *placement_, *tags_);
@@ -213,59 +260,6 @@ Task<Result<void>> LocalEngine::load_control_rows() {
         note({Code::corrupted, Subject::row, "it is damaged on the disk"});
     }
     co_return Result<void>();
-}
-
-namespace {
-
-Usage decode_usage(const std::optional<std::string>& bytes) {
-    if (!bytes) return {};
-    codec::Reader in(*bytes);
-    Usage usage;
-    usage.objects = static_cast<std::int64_t>(in.u64());
-    usage.bytes = static_cast<std::int64_t>(in.u64());
-    return usage;
-}
-
-}  // namespace
-
-// Inside the change of an object row: what the old version alone referenced becomes garbage, and the bucket's usage
-// moves.
-Result<void> LocalEngine::after_object_change(db::Writer& rows, const table::RowTransition& change) {
-    const auto bucket = change.key.partition_key.substr(0, BucketId::kSize);
-    TRY(const auto stored, rows.get(kUsageTree, bucket));
-    auto usage = decode_usage(stored);
-    // The content of a file with several names is counted once, by its names.
-    const bool counted = !change.key.sort_key.starts_with('\0');
-    std::vector<model::Owner> kept;
-    std::optional<model::LinkId> kept_link;
-    if (change.after.has_value()) {
-        TRY(const auto object, model::decode_object(change.after.row));
-        usage.objects += counted ? 1 : 0;
-        usage.bytes += static_cast<std::int64_t>(object.size);
-        kept = object.owners();
-        kept_link = object.link;
-    }
-    if (change.before && change.before->has_value()) {
-        TRY(const auto object, model::decode_object(change.before->row));
-        usage.objects -= counted ? 1 : 0;
-        usage.bytes -= static_cast<std::int64_t>(object.size);
-        codec::Writer garbage;
-        for (const auto& owner : object.owners()) {
-            if (!std::binary_search(kept.begin(), kept.end(), owner)) garbage.raw(owner.view());
-        }
-        // Whoever removed the name may have told the content's row already; that it is told is seen to behind.
-        if (object.link && kept_link != object.link) {
-            codec::Writer lost;
-            lost.bytes(change.key.partition_key).bytes(change.key.sort_key).raw(object.link->view());
-            TRY_VOID(rows.put(kLostNamesTree, change.after.acc.encode() + change.key.sort_key, lost.view()));
-        }
-        if (garbage.size() > 0) {
-            TRY_VOID(rows.put(kGarbageTree, change.after.acc.encode() + change.key.sort_key, garbage.view()));
-        }
-    }
-    codec::Writer out;
-    out.u64(static_cast<std::uint64_t>(usage.objects)).u64(static_cast<std::uint64_t>(usage.bytes));
-    return rows.put(kUsageTree, bucket, out.view());
 }
 
 Result<BucketUsage> LocalEngine::counted_usage(const BucketId& id) {

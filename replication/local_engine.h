@@ -169,7 +169,6 @@ class LocalEngine final : public Engine {
     Task<Result<void>> load_control_rows();
     void start_background();
     Task<void> keep_clock_floor();
-    Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change);
     void object_changed(const table::RowKey& key, const table::StoredRow& after);
     void tell(ChangeEvent event);
     // Returns how many rows could not be read.

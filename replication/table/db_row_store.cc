@@ -79,7 +79,9 @@ class DbRowAccess final : public RowAccess {
         TRY_VOID(writer_.put(kRows, row_place(table_, key), encode_row(row)));
         const bool same_value = before ? before->version == row.version : row.version.is_zero();
         if (same_value) return {};
-        for (const auto& hook : *hooks_) TRY_VOID(hook(writer_, RowTransition{key, before, row}));
+        for (std::size_t i = 0; hooks_ != nullptr && i < hooks_->size(); ++i) {
+            TRY_VOID((*hooks_)[i](writer_, RowTransition{key, before, row}));
+        }
         changed_->push_back({key, row});
         return {};
     }
@@ -102,20 +104,18 @@ class DbRowAccess final : public RowAccess {
     db::Writer& writer_;
     TableId table_;
     quorum::Partition partition_;
-    const std::vector<CommitHook>* hooks_;
+    const std::vector<CommitHook>* hooks_;  // null: none
     std::vector<Changed>* changed_;
 };
 
 }  // namespace
 
 io::Task<Result<void>> DbRowStore::apply(TableId table, quorum::Partition partition, RowChange change) {
-    const auto hooks = hooks_.find(table);
-    const auto* hook_list = hooks == hooks_.end() ? nullptr : &hooks->second;
+    const auto found = hooks_.find(table);
+    const auto hooks = found == hooks_.end() ? nullptr : found->second;
     auto changed = std::make_shared<std::vector<Changed>>();
-    static const std::vector<CommitHook> kNoHooks;
-    CO_TRY_VOID(co_await db_.commit(shard_of(partition), [=, list = hook_list == nullptr ? &kNoHooks : hook_list,
-                                                          change = std::move(change)](db::Writer& writer) mutable {
-        DbRowAccess rows(writer, table, partition, list, changed.get());
+    CO_TRY_VOID(co_await db_.commit(shard_of(partition), [=, change = std::move(change)](db::Writer& writer) mutable {
+        DbRowAccess rows(writer, table, partition, hooks.get(), changed.get());
         return change(rows);
     }));
     low_cache_.erase(partition);

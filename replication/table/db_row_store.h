@@ -8,7 +8,8 @@
 
 namespace larder::table {
 
-// Runs inside the local transaction of every change of a row of its table.
+// Runs inside the local transaction of every change of a row of its table, on a committing thread: also of one that was
+// begun before the store went.
 using CommitHook = std::function<base::Result<void>(db::Writer&, const RowTransition&)>;
 
 class DbRowStore final : public RowStore {
@@ -16,7 +17,11 @@ class DbRowStore final : public RowStore {
     explicit DbRowStore(db::Db& db) : db_(db) {}
 
     // At start-up, before any change.
-    void add_hook(TableId table, CommitHook hook) { hooks_[table].push_back(std::move(hook)); }
+    void add_hook(TableId table, CommitHook hook) {
+        auto& hooks = hooks_[table];
+        if (!hooks) hooks = std::make_shared<std::vector<CommitHook>>();
+        hooks->push_back(std::move(hook));
+    }
     // Called on the engine thread after a change of the table is durable.
     using Observer = std::function<void(const RowKey& key, const StoredRow& after)>;
     void observe(TableId table, Observer observer) { observers_[table].push_back(std::move(observer)); }
@@ -32,7 +37,7 @@ class DbRowStore final : public RowStore {
 
  private:
     db::Db& db_;
-    std::map<TableId, std::vector<CommitHook>> hooks_;
+    std::map<TableId, std::shared_ptr<std::vector<CommitHook>>> hooks_;  // changes under way have them too
     std::map<TableId, std::vector<Observer>> observers_;
     // Bounds are read with every row and change rarely.
     std::unordered_map<quorum::Partition, base::Tag> low_cache_;

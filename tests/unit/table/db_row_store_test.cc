@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <latch>
+
 namespace larder::table {
 namespace {
 
@@ -59,6 +61,32 @@ struct Store {
     std::unique_ptr<db::Db> db;
     std::unique_ptr<DbRowStore> rows;
 };
+
+TEST_CASE("a change that is under way when its store goes still runs its hooks", "[rows]") {
+    Store store;
+    std::atomic<int> seen = 0;
+    store.rows->add_hook(kTable, [&seen](db::Writer&, const RowTransition&) -> Result<void> {
+        ++seen;
+        return {};
+    });
+    std::latch begun(1);
+    std::latch gone(1);
+    io::TaskGroup group(store.world.env().executor);
+    const auto change = [](DbRowStore& rows, RowChange work) -> io::Task<void> {
+        (void)co_await rows.apply(kTable, kPartition, std::move(work));
+    };
+    group.spawn(change(*store.rows, [&](RowAccess& access) {
+        begun.count_down();
+        gone.wait();
+        return access.put(kKey, written(tag(1), "one"), {});
+    }));
+    begun.wait();
+    group.stop();
+    store.rows.reset();
+    gone.count_down();
+    store.db.reset();
+    CHECK(seen == 1);
+}
 
 TEST_CASE("a row lies in tree 1 and its body in tree 2, until the version goes", "[rows]") {
     Store store;
