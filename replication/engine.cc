@@ -81,6 +81,7 @@ LocalEngine::LocalEngine(io::Env& env, base::Metrics& metrics, Options options)
     : env_(env), metrics_(metrics), options_(std::move(options)), tasks_(env.executor) {}
 
 LocalEngine::~LocalEngine() {
+    closing_ = true;
     tasks_.stop();
 }
 

@@ -85,7 +85,6 @@ void WriteState::ended(const Result<void>& outcome) {
     if (!outcome && !error_) error_ = outcome.error();
     if (--under_way_ > 0) return;
     for (const auto& waiter : std::exchange(idle_, {})) waiter.set(io::Done{});
-    if (abandoned_) engine_.end_write(owner_, false);
 }
 
 Task<Result<void>> WriteState::adopt(std::vector<base::Hash256> names) {
@@ -116,9 +115,13 @@ Task<void> WriteState::idle() {
 }
 
 void WriteState::abandon() {
-    if (!on_disk_ || kept_ || doubted_ || std::exchange(abandoned_, true)) return;
+    abandoned_ = abandoned_ || (on_disk_ && !kept_ && !doubted_);
+}
+
+// What is under way shares it, and so does every read that has seen what was written.
+WriteState::~WriteState() {
     lease_.reset();
-    if (under_way_ == 0) engine_.end_write(owner_, false);
+    if (abandoned_) engine_.end_write(owner_, false);
 }
 
 void WriteState::keep() {

@@ -19,6 +19,9 @@ class WriteState : public std::enable_shared_from_this<WriteState> {
 
     // `target`: what the intent says. Nothing is written before the first block.
     WriteState(LocalEngine& engine, LocalEngine::Target target);
+    ~WriteState();
+    WriteState(const WriteState&) = delete;
+    WriteState& operator=(const WriteState&) = delete;
 
     // Waits until `bytes` more may be on their way to the disk.
     Task<io::Semaphore::Permit> room(std::size_t bytes);
@@ -34,8 +37,8 @@ class WriteState : public std::enable_shared_from_this<WriteState> {
     void send_again();
     // Ends when nothing is on its way.
     Task<void> idle();
-    // Nobody will name the owner: what was stored is given up, now or when the last block has ended. Not while a row
-    // may name it: then owner and intent stay until the next start can tell.
+    // Nobody will name the owner: what was stored is given up when the last who may read it has let go of this. Not
+    // while a row may name it: then owner and intent stay until the next start can tell.
     void abandon();
     void doubt(bool doubted) { doubted_ = doubted; }
     bool doubted() const { return doubted_; }

@@ -106,6 +106,39 @@ TEST_CASE("what no longer holds is dropped: checksums, parts", "[file]") {
     CHECK(node.head(id, "k")->parts.empty());
 }
 
+// Reads while a commit gives up what is read: it was stored, and replaced before a version named it.
+Task<bool> read_what_goes(OpenFile& file, std::string expected) {
+    std::optional<Result<base::Buffer>> got;
+    const auto read = [](FileHandle& from, std::size_t length, std::optional<Result<base::Buffer>>& out) -> Task<void> {
+        out.emplace(co_await from.read(0, length));
+    };
+    io::TaskGroup reading(file.node.env.executor);
+    reading.spawn(read(*file.handle, expected.size(), got));
+    const auto cut = co_await file.handle->truncate(0);
+    const auto written = co_await file.handle->write(0, base::Buffer::copy_of(std::string_view("short")));
+    const auto committed = co_await file.handle->commit({});
+    co_await reading.join();
+    co_return cut&& written&& committed && *got && (*got)->chars() == expected;
+}
+
+TEST_CASE("a read shows what was there when it was called, whatever is committed meanwhile", "[file]") {
+    constexpr int kPieces = 2100;  // more than a handle keeps in memory
+    Node node;
+    const auto id = node.bucket("b");
+    REQUIRE(node.put(id, "k", ""));
+    OpenFile file(node, id, "k");
+    std::string body(kPieces * 1024, '\0');
+    for (int i = 0; i < kPieces; ++i) {
+        const auto piece = pattern(512, static_cast<std::uint64_t>(i) + 1);
+        REQUIRE(file.write(static_cast<std::uint64_t>(i) * 1024, piece));
+        body.replace(static_cast<std::size_t>(i) * 1024, piece.size(), piece);
+    }
+    REQUIRE(node.comes_to_blocks(2049));
+    CHECK(node.run(read_what_goes(file, body.substr(0, kMiB))));
+    CHECK(file.content() == "short");
+    CHECK(node.comes_to_blocks(0));
+}
+
 TEST_CASE("only what changed is committed", "[file]") {
     Node node;
     const auto id = node.bucket("b");
