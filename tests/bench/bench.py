@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Speed of one node beside the machine's own limits, measured in the same run. bench.py --bin FOLDER [--json FILE] [--objects N] [--transfer]
+bench.py --bin FOLDER --mount [--json FILE] [--small] [--million]       the folder instead (mount_bench.py)
 
 Every figure stands beside a floor: sync (4 KiB append and fdatasync, one thread), http (the http room answering a constant),
 hash (MD5 and SHA-256 of the body on one core), disk (1 MiB writes in order, synced at the end), row (SQLite's own
@@ -15,10 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from types import SimpleNamespace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from daemon import Daemon, free_port  # noqa: E402
 from load import Load, fill, key_of, presigned  # noqa: E402
+import mount_bench  # noqa: E402
 
 SIZES = [("1 KiB", 1 << 10), ("64 KiB", 64 << 10), ("1 MiB", 1 << 20), ("64 MiB", 64 << 20)]
 
@@ -28,12 +31,15 @@ class Report:
         self.figures = []
 
     def add(self, name, value, unit, floor_name="", floor=None, goal=None):
-        ratio = value / floor if floor else None
+        # Of a time or of memory there may be at most so much: 1 and more is good there, too.
+        at_most = unit == "s" or floor_name == "allowed"
+        ratio = None if not floor or not value else floor / value if at_most else value / floor
         self.figures.append({"name": name, "value": value, "unit": unit, "floor": floor_name, "floor_value": floor,
                              "ratio": ratio, "goal": goal})
         mark = "" if ratio is None or goal is None else "  ok" if ratio >= goal else "  BELOW GOAL"
-        print(f"{name:44s} {value:12,.0f} {unit:10s}"
-              + (f" {ratio:6.2f} × {floor_name} ({floor:,.0f})" if ratio is not None else "")
+        digits = 3 if unit == "s" else 0
+        print(f"{name:44s} {value:12,.{digits}f} {unit:10s}"
+              + (f" {ratio:6.2f} × {floor_name} ({floor:,.{digits}f})" if ratio is not None else "")
               + (f"  goal {goal}" if goal is not None else "") + mark, flush=True)
 
 
@@ -192,6 +198,26 @@ def measure_row_floor(daemon):
     return best or None
 
 
+def write_json(report, path):
+    if path:
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(report.figures, f, indent=1)
+
+
+def bench_folder(arguments):
+    work = tempfile.mkdtemp(prefix="larder-bench-")
+    report, tools = Report(), SimpleNamespace(clock=time.monotonic, cpu_seconds=cpu_seconds, sync_floor=sync_floor)
+    daemon = Daemon(os.path.abspath(arguments.bin))
+    with open(os.path.join(daemon.folder, "1k"), "wb") as f:
+        f.write(os.urandom(1024))
+    try:
+        mount_bench.run(report, Load(os.path.join(arguments.bin, "http_load"), work), daemon, work, arguments, tools)
+    finally:
+        daemon.close()
+        shutil.rmtree(work, ignore_errors=True)
+    write_json(report, arguments.json)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
@@ -199,7 +225,13 @@ def main():
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--transfer", action="store_true", help="also 5 GiB up and down by aws, for the memory it takes")
+    parser.add_argument("--mount", action="store_true", help="the folder instead of the S3 endpoint")
+    parser.add_argument("--small", action="store_true", help="with --mount: fewer and smaller files")
+    parser.add_argument("--million", action="store_true", help="with --mount: also the memory after a walk of 1,000,000 entries")
     arguments = parser.parse_args()
+    if arguments.mount:
+        bench_folder(arguments)
+        return
     work = tempfile.mkdtemp(prefix="larder-bench-")
     report, seconds = Report(), arguments.seconds
     load = Load(os.path.join(arguments.bin, "http_load"), work)
@@ -244,9 +276,7 @@ def main():
         floor_server.terminate()
         daemon.close()
         shutil.rmtree(work, ignore_errors=True)
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as f:
-            json.dump(report.figures, f, indent=1)
+    write_json(report, arguments.json)
 
 
 if __name__ == "__main__":
