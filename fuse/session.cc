@@ -1,5 +1,6 @@
 #include "fuse/session.h"
 
+#include "fuse/read_ahead.h"
 #include "fuse/requests.h"
 #include "src/base/log.h"
 
@@ -129,6 +130,8 @@ base::Result<void> Session::mount(FileSystem& files) {
         fuse_session_destroy(std::exchange(impl.session, nullptr));
         return base::fail(Code::io_failure, "mounting at " + impl.options.folder + " failed: " + reason);
     }
+    // Before the first request is answered: the kernel then takes the smaller of this and max_readahead.
+    widen_read_ahead(impl.options.folder);
     const int fd = fuse_session_fd(impl.session);
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
     {

@@ -6,6 +6,7 @@
 // Prints "mounted" once the folder is there. SIGUSR1 mounts it anew with the same files, so that the kernel knows none
 // of them, and prints "mounted" again; SIGTERM and SIGINT end it.
 #include "fuse/filesystem.h"
+#include "fuse/read_ahead.h"
 #include "fuse/requests.h"
 
 #include <cerrno>
@@ -287,6 +288,7 @@ fuse_session* mount(const char* folder, const fuse_lowlevel_ops& operations, Mem
         std::fprintf(stderr, "null_fuse: mounting at %s failed\n", folder);
         std::exit(1);
     }
+    larder::fuse::widen_read_ahead(folder);
     std::puts("mounted");
     std::fflush(stdout);
     return session;
