@@ -77,6 +77,7 @@ struct stat FileSystem::stat_of_entry(engine::FileEntry entry) const {
 
 Found FileSystem::found(const NodePtr& node) {
     ++node->lookups;
+    keep_few();
     return {node->id, stat_of(*node)};
 }
 

@@ -103,6 +103,7 @@ Task<Answer<>> FileSystem::read_directory(FileId id, std::uint64_t offset, bool 
             co_return Answer<>();
         }
         ++node->lookups;
+        keep_few();
     }
 }
 

@@ -90,4 +90,18 @@ void FileSystem::forget_everything() {
     });
 }
 
+// The kernel holds on to what it looked up while this machine has memory to spare, and each entry of its costs more
+// here than there. So it is asked to let go of the older half of the files, once for many new ones.
+void FileSystem::keep_few() {
+    const auto half = options_.files_kept / 2;
+    const auto newest = nodes_.newest();
+    if (nodes_.size() <= options_.files_kept || newest - kept_few_at_ < half) return;
+    kept_few_at_ = newest;
+    nodes_.each([this, half, newest](const NodePtr& node) {
+        // A directory may be where somebody works.
+        if (node->directory || node->content || node->gone() || node->id + half > newest) return;
+        for (const auto& place : node->places) notifier_.entry_changed(place.parent->id, names::show(place.segment));
+    });
+}
+
 }  // namespace larder::fuse

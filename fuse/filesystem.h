@@ -31,6 +31,8 @@ struct Options {
     // How long the kernel may keep what it was told while changes are pushed to it, and while they are not.
     base::Duration live_ttl = std::chrono::seconds(600);
     base::Duration dead_ttl = std::chrono::seconds(1);
+    // About so many files are known at a time, at some 700 bytes each; directories and open files come on top.
+    std::size_t files_kept = 100'000;
 };
 
 struct Caller {
@@ -169,6 +171,7 @@ class FileSystem {
 
     void take_change(const engine::ChangeEvent& change);
     void forget_everything();
+    void keep_few();
     Task<Answer<>> fill(OpenDirectory& directory);
 
     io::Env& env_;
@@ -179,6 +182,7 @@ class FileSystem {
     bool live_ = false;
     std::int64_t last_ns_ = 0;
     FileId last_file_ = 0;
+    NodeId kept_few_at_ = 0;                     // the newest node then
     std::unordered_map<FileId, NodePtr> files_;  // open
     std::unordered_map<FileId, std::unique_ptr<OpenDirectory>> directories_;
     io::TaskGroup tasks_;

@@ -76,6 +76,8 @@ class NodeTable {
     void release(const NodePtr& node);
 
     std::size_t size() const { return by_id_.size(); }
+    // Later nodes have higher numbers.
+    NodeId newest() const { return last_; }
     template <typename F>
     void each(F visit) const {
         for (const auto& [id, node] : by_id_) visit(node);

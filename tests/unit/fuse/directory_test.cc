@@ -2,6 +2,7 @@
 #include "tests/unit/fuse/harness.h"
 
 #include <cerrno>
+#include <fcntl.h>
 
 namespace larder::fuse {
 namespace {
@@ -51,6 +52,32 @@ TEST_CASE("a name that is cut short changes its own object, not the one its begi
     CHECK(store.content(beginning) == "short");
     REQUIRE(mount.rename("d/" + name, "e"));
     CHECK(store.content("e/x") == "below");
+}
+
+TEST_CASE("the kernel is asked to let go of older files when there are many, not of what is open", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("open", "x");
+    for (int i = 100; i < 160; ++i) store.put("d/" + std::to_string(i), "");
+    Options options;
+    options.files_kept = 40;
+    Mount mount(world, store, options);
+    REQUIRE(mount.open("open", O_RDONLY));
+    const auto directory = *mount.find("d");
+    for (int i = 100; i < 137; ++i) CHECK(mount.find("d/" + std::to_string(i)));
+    CHECK(mount.told().entries.empty());
+    CHECK(mount.find("d/137"));
+    const std::pair<NodeId, std::string> first{directory.node, "100"};
+    CHECK(mount.told().entries.contains(first));
+    CHECK_FALSE(mount.told().entries.contains({directory.node, "137"}));
+    CHECK_FALSE(mount.told().entries.contains({kRootNode, "open"}));
+    CHECK_FALSE(mount.told().entries.contains({kRootNode, "d"}));
+    // Once for many.
+    mount.told().entries.clear();
+    CHECK(mount.find("d/138"));
+    CHECK(mount.told().entries.empty());
+    CHECK(mount.names("d").size() == 60);
+    CHECK(mount.told().entries.contains(first));
 }
 
 TEST_CASE("a large directory is read in pages, each entry once", "[fuse]") {
