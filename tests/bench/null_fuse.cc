@@ -174,7 +174,7 @@ void on_write(fuse_req_t request, fuse_ino_t id, const char* bytes, std::size_t 
         auto& chunk = node.chunks[(begin + done) / kChunk];
         const auto kept = std::min(count, chunk.size() - std::min(chunk.size(), inside));
         if (chunk.size() < inside) chunk.resize(inside);
-        std::memcpy(chunk.data() + inside, bytes + done, kept);
+        if (kept > 0) std::memcpy(chunk.data() + inside, bytes + done, kept);
         chunk.insert(chunk.end(), bytes + done + kept, bytes + done + count);
         done += count;
     }
