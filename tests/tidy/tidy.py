@@ -14,6 +14,7 @@ ROOMS = {
     "src/base": set(), "src/codec": {"src/base"}, "src/io": {"src/base"},
     "src/db": {"src/codec", "src/io"}, "src/http": {"src/io"},
     "src/rpc": {"src/codec", "src/io"},
+    "replication/layout": {"src/codec"},
     "replication/quorum": {"src/io"},
     "replication/table": {"replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/block": {"src/db", "src/codec", "src/io"},
