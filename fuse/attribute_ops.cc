@@ -91,7 +91,8 @@ Task<Answer<>> FileSystem::refresh(NodePtr node) {
     if (is_fresh(*node)) co_return Answer<>();
     while (!node->gone()) {
         const auto place = *node->place();
-        ANSWER(auto there, co_await store_.find(key_of(*place.parent) + place.segment));
+        ANSWER(const auto above, key_of(*place.parent));
+        ANSWER(auto there, co_await store_.find(above + place.segment));
         auto& entry = node->directory ? there.directory : there.object;
         if (entry && (node->directory || entry->inode == node->entry.inode)) {
             nodes_.place(place.parent, place.segment, std::move(*entry), env_.clock.now());
@@ -145,7 +146,8 @@ Task<Answer<struct stat>> FileSystem::set_attributes(NodeId id, AttributeChanges
     // What is cut while it is open is told with its content.
     const bool with_content = changes.size && !wanted.mode && !wanted.uid && !wanted.gid && file->content;
     if (!with_content) {
-        ANSWER(auto entry, co_await store_.set_attributes(key_of(*file), wanted));
+        ANSWER(auto key, key_of(*file));
+        ANSWER(auto entry, co_await store_.set_attributes(std::move(key), wanted));
         file->entry.state = entry.state;
         file->entry.implied = false;
     }
@@ -164,7 +166,8 @@ Task<Answer<std::string>> FileSystem::read_link(NodeId id) {
     ANSWER_VOID(co_await refresh(file));
     if (!S_ISLNK(stat_of(*file).st_mode)) co_return refuse(EINVAL);
     if (file->gone()) co_return refuse(ENOENT);
-    ANSWER(const auto handle, co_await store_.open(key_of(*file)));
+    ANSWER(auto key, key_of(*file));
+    ANSWER(const auto handle, co_await store_.open(std::move(key)));
     ANSWER(const auto target, co_await handle->read(0, handle->size()));
     co_return std::string(target.chars());
 }
@@ -200,7 +203,8 @@ Task<Answer<>> FileSystem::set_xattr(NodeId id, std::string name, std::optional<
     if (!may_have_xattr(name)) co_return refuse(EOPNOTSUPP);
     if (value && value->size() > kXattrBytesMax) co_return refuse(E2BIG);
     if (file->gone() || file->id == kRootNode) co_return refuse(EOPNOTSUPP);
-    const auto done = co_await store_.set_xattr(key_of(*file), name, value, mode, now_ns());
+    ANSWER(auto key, key_of(*file));
+    const auto done = co_await store_.set_xattr(std::move(key), name, value, mode, now_ns());
     if (!done) {
         const bool missing = done.error().is(base::Code::not_found, base::Subject::none);
         co_return refuse(missing ? ENODATA : errno_of(done.error()));

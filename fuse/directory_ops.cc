@@ -37,7 +37,7 @@ Task<Answer<>> FileSystem::fill(OpenDirectory& open) {
         open.ended = true;
         co_return Answer<>();
     }
-    const auto directory = key_of(*open.node);
+    ANSWER(const auto directory, key_of(*open.node));
     ANSWER(auto page, co_await store_.list(directory, open.after, base::limits::kListKeysMax));
     const auto emit = [&](engine::FileEntry entry, bool beside) {
         auto segment = segment_of(entry.key, directory.size());

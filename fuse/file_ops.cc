@@ -21,10 +21,11 @@ bool writes(int flags) {
 Task<Answer<std::shared_ptr<Content>>> FileSystem::content_of(NodePtr node, bool for_writing) {
     if (!node->content) node->content = std::make_shared<Content>(env_, node->entry.size);
     auto content = node->content;
-    const bool moved = for_writing && !node->gone() && !content->bound_to(key_of(*node));
+    auto key = key_of(*node);
+    const bool moved = for_writing && key && !content->bound_to(*key);
     if (content->is_open() && !moved) co_return content;
-    if (node->gone()) co_return refuse(content->is_open() ? ESTALE : ENOENT);
-    auto opened = co_await store_.open(key_of(*node));
+    if (!key) co_return refuse(content->is_open() ? ESTALE : ENOENT);
+    auto opened = co_await store_.open(std::move(*key));
     if (!opened) {
         if (content->opens == 0) drop_content(node);
         co_return refuse(opened.error().is(base::Code::not_found) ? ESTALE : errno_of(opened.error()));
@@ -61,13 +62,14 @@ Task<Answer<Opened>> FileSystem::open(NodeId id, int flags) {
     Opened out;
     const bool mine = file->content && (file->content->changed() || file->gone());
     if (!mine) {
-        auto opened = co_await store_.open(key_of(*file));
+        ANSWER(auto key, key_of(*file));
+        auto opened = co_await store_.open(std::move(key));
         while (!opened ? opened.error().is(base::Code::not_found) : (*opened)->entry().inode != file->entry.inode) {
             // Another door has put something else there, or nothing; the file may have another name left.
             file->stale = true;
             ANSWER_VOID(co_await refresh(file));
-            if (file->gone()) co_return refuse(ESTALE);
-            opened = co_await store_.open(key_of(*file));
+            ANSWER(auto other, key_of(*file));
+            opened = co_await store_.open(std::move(other));
         }
         if (!opened) co_return refuse(errno_of(opened.error()));
         const auto& entry = (*opened)->entry();

@@ -16,9 +16,11 @@ Answer<std::string> key_for_new(const Node& parent, const std::string& name, boo
     if (!base::is_utf8(name)) return refuse(EILSEQ);
     if (!names::can_be_made(name)) return refuse(EINVAL);
     if (parent.gone()) return refuse(ENOENT);
-    auto key = key_of(parent) + names::read(name).segment;
-    if (directory) key += '/';
-    if (key.size() > base::limits::kKeyBytesMax) return refuse(ENAMETOOLONG);
+    auto key = key_of(parent);
+    if (!key) return key;
+    key->append(names::read(name).segment);
+    if (directory) key->push_back('/');
+    if (key->size() > base::limits::kKeyBytesMax) return refuse(ENAMETOOLONG);
     return key;
 }
 
@@ -37,7 +39,8 @@ Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::stri
             if (known && is_fresh(*known) && directory != object_only) co_return Resolved{known, segment};
         }
     }
-    const auto path = key_of(*parent) + segment;
+    ANSWER(const auto above, key_of(*parent));
+    const auto path = above + segment;
     if (path.size() > base::limits::kKeyBytesMax) co_return refuse(ENAMETOOLONG);
     ANSWER(auto there, co_await store_.find(path));
     if (parent->gone()) co_return refuse(ENOENT);
@@ -51,7 +54,7 @@ Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::stri
 }
 
 Task<Answer<FileSystem::Resolved>> FileSystem::search(NodePtr parent, std::string name, std::string prefix) {
-    const auto directory = key_of(*parent);
+    ANSWER(const auto directory, key_of(*parent));
     std::string after;
     for (;;) {
         ANSWER(auto page, co_await store_.list(directory, after, base::limits::kListKeysMax));
@@ -138,7 +141,8 @@ Task<Answer<Found>> FileSystem::link(NodeId id, NodeId parent, std::string name)
     ANSWER(auto key, key_for_new(*directory, name, false));
     // The content moves to a row of its own, which an open handle does not follow.
     ANSWER_VOID(co_await commit_below(file));
-    ANSWER(auto entry, co_await store_.link(key_of(*file), std::move(key), now_ns()));
+    ANSWER(auto from, key_of(*file));
+    ANSWER(auto entry, co_await store_.link(std::move(from), std::move(key), now_ns()));
     touch_directory(directory);
     file->entry = entry;
     co_return found(nodes_.place(directory, names::read(name).segment, std::move(entry), env_.clock.now()));
@@ -153,7 +157,8 @@ Task<Answer<>> FileSystem::unlink(NodeId parent, std::string name) {
     if (file->directory) co_return refuse(EISDIR);
     ANSWER_VOID(co_await hold_content(file));
     ANSWER_VOID(co_await keep_directory(directory));
-    ANSWER(const auto left, co_await store_.remove(key_of(*directory) + there.segment, now_ns()));
+    ANSWER(const auto above, key_of(*directory));
+    ANSWER(const auto left, co_await store_.remove(above + there.segment, now_ns()));
     file->entry.links = left.links;
     file->entry.state = left.state;
     file->entry.attributes.ctime_ns = now_ns();
@@ -170,7 +175,8 @@ Task<Answer<>> FileSystem::remove_directory(NodeId parent, std::string name) {
     const auto& child = there.node;
     if (!child->directory) co_return refuse(ENOTDIR);
     ANSWER_VOID(co_await keep_directory(directory));
-    const auto removed = co_await store_.remove(key_of(*child), now_ns());
+    ANSWER(auto key, key_of(*child));
+    const auto removed = co_await store_.remove(std::move(key), now_ns());
     if (!removed && (removed.error().is(base::Code::conflict, base::Subject::object) ||
                      (child->entry.implied && removed.error().is(base::Code::not_found)))) {
         co_return refuse(ENOTEMPTY);
@@ -220,7 +226,9 @@ Task<Answer<>> FileSystem::rename_file(NodePtr from, std::string segment, NodePt
                                        bool exclusive) {
     const auto moved = nodes_.child(*from, segment, false);
     const auto replaced = nodes_.child(*to, target, false);
-    ANSWER(auto entry, co_await store_.rename(key_of(*from) + segment, key_of(*to) + target, exclusive, now_ns()));
+    ANSWER(const auto old_key, key_of(*from));
+    ANSWER(const auto new_key, key_of(*to));
+    ANSWER(auto entry, co_await store_.rename(old_key + segment, new_key + target, exclusive, now_ns()));
     if (replaced && replaced->entry.links > 0) {
         --replaced->entry.links;
         replaced->entry.attributes.ctime_ns = now_ns();
@@ -238,9 +246,9 @@ Task<Answer<>> FileSystem::rename_file(NodePtr from, std::string segment, NodePt
 Task<Answer<>> FileSystem::rename_directory(NodePtr from, std::string segment, NodePtr to, std::string target,
                                             bool exclusive) {
     const auto moved = nodes_.child(*from, segment, true);
-    const auto old_key = key_of(*from) + segment + '/';
-    const auto new_key = key_of(*to) + target + '/';
-    const auto done = co_await store_.rename_directory(old_key, new_key, now_ns());
+    ANSWER(const auto old_key, key_of(*from));
+    ANSWER(const auto new_key, key_of(*to));
+    const auto done = co_await store_.rename_directory(old_key + segment + '/', new_key + target + '/', now_ns());
     if (!done && done.error().is(base::Code::conflict, base::Subject::object)) {
         co_return refuse(exclusive ? EEXIST : ENOTEMPTY);
     }
@@ -261,8 +269,9 @@ Task<Answer<>> FileSystem::exchange(NodePtr from, Resolved first, NodePtr to, Re
     ANSWER_VOID(co_await commit_below(first.node));
     ANSWER_VOID(co_await commit_below(second.node));
     const std::string end = directory ? "/" : "";
-    ANSWER_VOID(
-        co_await store_.exchange(key_of(*from) + first.segment + end, key_of(*to) + second.segment + end, now_ns()));
+    ANSWER(const auto one, key_of(*from));
+    ANSWER(const auto two, key_of(*to));
+    ANSWER_VOID(co_await store_.exchange(one + first.segment + end, two + second.segment + end, now_ns()));
     nodes_.exchange(from, first.segment, to, second.segment, directory);
     first.node->stale = second.node->stale = true;
     touch_directory(from);
@@ -274,7 +283,8 @@ Task<Answer<>> FileSystem::keep_directory(NodePtr directory) {
     if (!directory->entry.implied || directory->id == kRootNode) co_return Answer<>();
     engine::FileAttributes times;
     times.mtime_ns = times.ctime_ns = now_ns();
-    ANSWER(auto entry, co_await store_.set_attributes(key_of(*directory), std::move(times)));
+    ANSWER(auto key, key_of(*directory));
+    ANSWER(auto entry, co_await store_.set_attributes(std::move(key), std::move(times)));
     directory->entry = std::move(entry);
     co_return Answer<>();
 }
@@ -294,12 +304,13 @@ Task<void> FileSystem::store_times_later(NodePtr directory) {
 }
 
 Task<void> FileSystem::store_times(NodePtr directory) {
-    if (!std::exchange(directory->times_dirty, false) || directory->gone()) co_return;
+    auto key = key_of(*directory);
+    if (!std::exchange(directory->times_dirty, false) || !key) co_return;
     engine::FileAttributes times;
     times.mtime_ns = directory->entry.attributes.mtime_ns;
     times.ctime_ns = directory->entry.attributes.ctime_ns;
     // A directory removed meanwhile has no times; one that cannot be reached shows its older ones later.
-    const auto stored = co_await store_.set_attributes(key_of(*directory), std::move(times));
+    const auto stored = co_await store_.set_attributes(std::move(*key), std::move(times));
     if (stored) directory->entry.state = stored->state;
 }
 

@@ -1,8 +1,7 @@
 #include "fuse/node_table.h"
 
-#include "src/base/assert.h"
-
 #include <algorithm>
+#include <cerrno>
 
 namespace larder::fuse {
 
@@ -13,13 +12,14 @@ const Place* Node::place() const {
     return nullptr;
 }
 
-std::string key_of(const Node& node) {
+Answer<std::string> key_of(const Node& node) {
     if (node.id == kRootNode) return "";
     const auto* place = node.place();
-    ENSURE(place != nullptr);
+    if (place == nullptr) return refuse(ESTALE);
     auto key = key_of(*place->parent);
-    key += place->segment;
-    if (node.directory) key += '/';
+    if (!key) return key;
+    key->append(place->segment);
+    if (node.directory) key->push_back('/');
     return key;
 }
 

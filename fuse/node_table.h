@@ -2,6 +2,7 @@
 // node lives while the kernel counts lookups of it, a child hangs below it, or it is open.
 #pragma once
 
+#include "fuse/errors.h"
 #include "replication/files.h"
 
 #include <cstdint>
@@ -48,8 +49,9 @@ struct Node {
 };
 using NodePtr = std::shared_ptr<Node>;
 
-// The key of the object: of any of its names. Directories end in "/", the root is "". Not of a node that is gone().
-std::string key_of(const Node& node);
+// The key of the object: of any of its names. Directories end in "/", the root is "". ESTALE of a node that is gone():
+// any await may be its end, through this mount as well, and on ESTALE the kernel looks a path up again.
+Answer<std::string> key_of(const Node& node);
 
 class NodeTable {
  public:

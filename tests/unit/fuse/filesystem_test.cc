@@ -71,6 +71,42 @@ TEST_CASE_METHOD(Fixture, "an open file outlives its last name", "[fuse]") {
     CHECK(store.keys().empty());
 }
 
+TEST_CASE_METHOD(Fixture, "what was found and is gone before it is used is stale, and nothing breaks", "[fuse]") {
+    REQUIRE(mount.put("a", "A"));
+    REQUIRE(mount.put("b", "B"));
+    const auto replaced = mount.find("b")->node;
+    REQUIRE(mount.rename("a", "b"));
+    auto& files = mount.files();
+    CHECK(mount.run(files.open(replaced, O_RDONLY)).error() == ESTALE);
+    CHECK(mount.run(files.open(replaced, O_RDWR | O_TRUNC)).error() == ESTALE);
+    CHECK(mount.run(files.link(replaced, kRootNode, "c")).error() == ENOENT);
+    CHECK(mount.run(files.attributes(replaced))->st_nlink == 0);
+    REQUIRE(mount.mkdir("d"));
+    const auto folder = mount.find("d")->node;
+    REQUIRE(mount.rmdir("d"));
+    const auto listing = mount.run(files.open_directory(folder));
+    CHECK(mount.run(files.read_directory(*listing, 0, true, [](const auto&) { return true; })));
+    CHECK(mount.run(files.lookup(folder, "x")).error() == ENOENT);
+    CHECK(mount.run(files.make_directory(folder, "x", 0755, {})).error() == ENOENT);
+    CHECK(mount.run(files.unlink(folder, "x")).error() == ENOENT);
+}
+
+TEST_CASE_METHOD(Fixture, "a directory that another door ends while a name in it is removed", "[fuse]") {
+    store.put("d/x", "X");
+    REQUIRE(mount.find("d/x"));
+    const auto folder = mount.find("d")->node;
+    // The lookup of "d" by somebody else finds nothing while the first call waits for the store.
+    bool first = true;
+    store.set_gate([&](std::string call) -> io::Task<base::Result<void>> {
+        if (call == "set_attributes" && std::exchange(first, false)) {
+            store.erase("d/x");
+            CHECK((co_await mount.files().lookup(kRootNode, "d")).error() == ENOENT);
+        }
+        co_return base::Result<void>();
+    });
+    CHECK_FALSE(mount.run(mount.files().unlink(folder, "x")));
+}
+
 TEST_CASE_METHOD(Fixture, "renames replace, refuse and exchange as renameat2 says", "[fuse]") {
     REQUIRE(mount.put("a", "A"));
     REQUIRE(mount.put("b", "B"));
