@@ -91,20 +91,29 @@ TEST_CASE_METHOD(Fixture, "what was found and is gone before it is used is stale
     CHECK(mount.run(files.unlink(folder, "x")).error() == ENOENT);
 }
 
-TEST_CASE_METHOD(Fixture, "a directory that another door ends while a name in it is removed", "[fuse]") {
-    store.put("d/x", "X");
-    REQUIRE(mount.find("d/x"));
+TEST_CASE("a rename into a directory that another door ends meanwhile is refused", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    Options options;
+    options.live_ttl = options.dead_ttl = base::Duration(0);
+    Mount mount(world, store, options);
+    REQUIRE(mount.put("a", "A"));
+    REQUIRE(mount.mkdir("d"));
     const auto folder = mount.find("d")->node;
-    // The lookup of "d" by somebody else finds nothing while the first call waits for the store.
+    const auto file = mount.open("a", O_RDWR)->file;
+    REQUIRE(mount.write(file, 1, "B"));
     bool first = true;
     store.set_gate([&](std::string call) -> io::Task<base::Result<void>> {
-        if (call == "set_attributes" && std::exchange(first, false)) {
-            store.erase("d/x");
-            CHECK((co_await mount.files().lookup(kRootNode, "d")).error() == ENOENT);
+        if (call == "commit" && std::exchange(first, false)) {
+            store.erase("d/");
+            // Somebody looks meanwhile, and the mount learns of it.
+            CHECK_FALSE(co_await mount.files().lookup(kRootNode, "d"));
         }
         co_return base::Result<void>();
     });
-    CHECK_FALSE(mount.run(mount.files().unlink(folder, "x")));
+    CHECK(mount.run(mount.files().rename(kRootNode, "a", folder, "b", 0)).error() == ESTALE);
+    CHECK_FALSE(first);
+    CHECK(store.content("a") == "AB");
 }
 
 TEST_CASE_METHOD(Fixture, "renames replace, refuse and exchange as renameat2 says", "[fuse]") {
