@@ -202,7 +202,7 @@ Task<Answer<>> FileSystem::set_xattr(NodeId id, std::string name, std::optional<
     if (name == kKeyXattr || name == kEtagXattr) co_return refuse(EPERM);
     if (!may_have_xattr(name)) co_return refuse(EOPNOTSUPP);
     if (value && value->size() > kXattrBytesMax) co_return refuse(E2BIG);
-    if (file->gone() || file->id == kRootNode) co_return refuse(EOPNOTSUPP);
+    if (file->id == kRootNode) co_return refuse(EOPNOTSUPP);
     ANSWER(auto key, key_of(*file));
     const auto done = co_await store_.set_xattr(std::move(key), name, value, mode, now_ns());
     if (!done) {

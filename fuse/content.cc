@@ -22,6 +22,24 @@ void Content::adopt(std::unique_ptr<engine::FileHandle> handle) {
     size_ = handle_->size();
 }
 
+Task<Result<void>> Content::move_to(std::unique_ptr<engine::FileHandle> handle) {
+    auto turn = co_await turn_.acquire();
+    const auto key = handle->entry().key;
+    if (bound_to(key)) co_return Result<void>();
+    CO_TRY_VOID(co_await send_run());
+    {
+        auto all = co_await window_.acquire(kWindowBytes);
+        CO_TRY_VOID(check());
+    }
+    const auto from = handle_;
+    const std::shared_ptr<engine::FileHandle> to = std::move(handle);
+    CO_TRY_VOID(co_await to->truncate(0));
+    if (size_ > 0) CO_TRY_VOID(co_await to->copy_from(*from, 0, 0, size_));
+    handle_ = to;
+    bound_ = key;
+    co_return Result<void>();
+}
+
 Task<Result<Buffer>> Content::read(std::uint64_t offset, std::uint64_t length) {
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());

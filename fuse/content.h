@@ -23,6 +23,8 @@ class Content {
     // Goes on with this handle; what was written to an earlier one must have been committed. Calls under way end on the
     // handle they began with.
     void adopt(std::unique_ptr<engine::FileHandle> handle);
+    // The same, taking along what was written and not committed: the file has got another key.
+    io::Task<base::Result<void>> move_to(std::unique_ptr<engine::FileHandle> handle);
     bool is_open() const { return handle_ != nullptr; }
     // Whether the handle belongs to this key; a rename leaves it at the old one, good for reading only.
     bool bound_to(std::string_view key) const { return handle_ && bound_ == key; }

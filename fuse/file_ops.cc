@@ -37,7 +37,12 @@ Task<Answer<std::shared_ptr<Content>>> FileSystem::content_of(NodePtr node, bool
         if (content->opens == 0) drop_content(node);
         co_return refuse(ESTALE);
     }
-    content->adopt(std::move(*opened));
+    if (content->changed()) {
+        // Written while the file was being renamed.
+        ANSWER_VOID(co_await content->move_to(std::move(*opened)));
+    } else {
+        content->adopt(std::move(*opened));
+    }
     co_return content;
 }
 
@@ -153,6 +158,7 @@ Task<Answer<>> FileSystem::commit(NodePtr file) {
     const auto content = file->content;
     // What has no name any more is nobody's to read later.
     if (!content || !content->changed() || file->gone()) co_return Answer<>();
+    ANSWER_VOID(co_await content_of(file, true));
     engine::FileAttributes times;
     times.mtime_ns = file->entry.attributes.mtime_ns;
     times.ctime_ns = file->entry.attributes.ctime_ns;

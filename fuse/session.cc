@@ -3,6 +3,7 @@
 #include "fuse/read_ahead.h"
 #include "fuse/requests.h"
 #include "src/base/log.h"
+#include "src/io/real_blocking.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -35,7 +36,11 @@ struct Channel {
 
 struct Session::Impl final : Notifier {
     Impl(io::RealEnv& w, SessionOptions o)
-        : world(w), options(std::move(o)), serving(w.env(), options.interrupt_after), over(w.env().executor) {
+        : world(w),
+          options(std::move(o)),
+          serving(w.env(), options.interrupt_after),
+          over(w.env().executor),
+          notices(w.env().executor, 1) {
         fuse_set_log_func(log_words);
     }
 
@@ -73,7 +78,7 @@ struct Session::Impl final : Notifier {
 
     template <typename F>
     void notify(F call) {
-        world.env().blocking.submit([to = channel, call = std::move(call)] {
+        notices.submit([to = channel, call = std::move(call)] {
             const std::lock_guard hold(to->using_it);
             if (to->session) call(to->session);
         });
@@ -98,6 +103,9 @@ struct Session::Impl final : Notifier {
     fuse_session* session = nullptr;
     fuse_buf buffer{};
     const std::shared_ptr<Channel> channel = std::make_shared<Channel>();
+    // A thread of their own: the kernel lets a notice wait for the request that holds the folder, and what that request
+    // waits for must not wait behind the notice.
+    io::RealBlocking notices;
 };
 
 Session::Session(io::RealEnv& world, SessionOptions options)

@@ -27,7 +27,7 @@ class Session {
     Session(io::RealEnv& world, SessionOptions options);
     ~Session();
 
-    // The notifications for the FileSystem; sent from the pool, since they may wait for the kernel.
+    // The notifications for the FileSystem; sent from a thread of their own, since they may wait for the kernel.
     Notifier& notifier();
     // Mounts and begins to answer. io_failure, with the system's reason, when the folder cannot be mounted.
     base::Result<void> mount(FileSystem& files);

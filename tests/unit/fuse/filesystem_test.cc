@@ -57,6 +57,28 @@ TEST_CASE_METHOD(Fixture, "writes anywhere, holes, truncation and punching", "[f
     CHECK(mount.run(files.allocate(file, FALLOC_FL_COLLAPSE_RANGE, 0, 4096)).error() == EOPNOTSUPP);
 }
 
+TEST_CASE_METHOD(Fixture, "what is written while a file is renamed goes with it", "[fuse]") {
+    REQUIRE(mount.put("a", "0123456789"));
+    const auto file = mount.open("a", O_RDWR)->file;
+    REQUIRE(mount.write(file, 0, "x"));
+    bool once = true;
+    const auto write = [](Mount& mount, FileId file) -> io::Task<base::Result<void>> {
+        static_cast<void>(co_await mount.files().write(file, 5, base::Buffer::copy_of("yy")));
+        co_return base::Result<void>();
+    };
+    const auto pass = []() -> io::Task<base::Result<void>> { co_return base::Result<void>(); };
+    store.set_gate(
+        [&](std::string call) { return call == "rename" && std::exchange(once, false) ? write(mount, file) : pass(); });
+    REQUIRE(mount.rename("a", "b"));
+    SECTION("and is written on") {
+        REQUIRE(mount.write(file, 9, "z"));
+    }
+    SECTION("or closed") {}
+    REQUIRE(mount.run(mount.files().flush(file)));
+    CHECK(store.content("b")->starts_with("x1234yy78"));
+    CHECK(store.keys() == std::vector<std::string>{"b"});
+}
+
 TEST_CASE_METHOD(Fixture, "an open file outlives its last name", "[fuse]") {
     REQUIRE(mount.put("a", "kept"));
     const auto file = mount.open("a", O_RDWR)->file;
