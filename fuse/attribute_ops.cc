@@ -147,13 +147,15 @@ Task<Answer<struct stat>> FileSystem::set_attributes(NodeId id, AttributeChanges
     const bool with_content = changes.size && !wanted.mode && !wanted.uid && !wanted.gid && file->content;
     if (!with_content) {
         ANSWER(auto key, key_of(*file));
-        ANSWER(auto entry, co_await store_.set_attributes(std::move(key), wanted));
+        auto set = co_await store_.set_attributes(key, wanted);
+        ahead_.change(key);
+        ANSWER(auto entry, std::move(set));
         file->entry.state = entry.state;
         file->entry.implied = false;
     }
     merge();
     if (changes.size && file->content && file->content->opens == 0) {
-        const auto stored = co_await commit(file);
+        const auto stored = co_await commit(file, true);
         drop_content(file);
         ANSWER_VOID(stored);
     }
@@ -204,7 +206,8 @@ Task<Answer<>> FileSystem::set_xattr(NodeId id, std::string name, std::optional<
     if (value && value->size() > kXattrBytesMax) co_return refuse(E2BIG);
     if (file->id == kRootNode) co_return refuse(EOPNOTSUPP);
     ANSWER(auto key, key_of(*file));
-    const auto done = co_await store_.set_xattr(std::move(key), name, value, mode, now_ns());
+    const auto done = co_await store_.set_xattr(key, name, value, mode, now_ns());
+    ahead_.change(key);
     if (!done) {
         const bool missing = done.error().is(base::Code::not_found, base::Subject::none);
         co_return refuse(missing ? ENODATA : errno_of(done.error()));

@@ -155,7 +155,7 @@ Task<Result<void>> Content::copy_from(Content& source, std::uint64_t source_offs
                               std::max(size_, offset + length));
 }
 
-Task<Result<engine::FileEntry>> Content::commit(engine::FileAttributes changes) {
+Task<Result<engine::FileEntry>> Content::commit(engine::FileAttributes changes, bool soon) {
     auto turn = co_await turn_.acquire();
     CO_TRY_VOID(co_await send_run());
     // Everything sent must have arrived before it can be made durable.
@@ -164,7 +164,8 @@ Task<Result<engine::FileEntry>> Content::commit(engine::FileAttributes changes) 
         CO_TRY_VOID(check());
     }
     const auto handle = handle_;
-    CO_TRY(auto entry, co_await handle->commit(std::move(changes)));
+    CO_TRY(auto entry,
+           soon ? co_await handle->commit_soon(std::move(changes)) : co_await handle->commit(std::move(changes)));
     changed_ = false;
     co_return entry;
 }

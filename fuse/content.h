@@ -39,7 +39,8 @@ class Content {
     io::Task<base::Result<std::uint64_t>> seek(std::uint64_t offset, bool hole);
     io::Task<base::Result<void>> copy_from(Content& source, std::uint64_t source_offset, std::uint64_t offset,
                                            std::uint64_t length);
-    io::Task<base::Result<engine::FileEntry>> commit(engine::FileAttributes changes);
+    // `soon`: FileHandle::commit_soon.
+    io::Task<base::Result<engine::FileEntry>> commit(engine::FileAttributes changes, bool soon);
 
  private:
     static constexpr std::size_t kRunBytes = 1 << 20;

@@ -107,4 +107,12 @@ Task<Answer<>> FileSystem::read_directory(FileId id, std::uint64_t offset, bool 
     }
 }
 
+Task<Answer<>> FileSystem::sync_directory(NodeId id) {
+    const auto directory = node(id);
+    if (!directory) co_return refuse(ESTALE);
+    ANSWER(auto key, key_of(*directory));
+    ANSWER_VOID(co_await store_.settle(std::move(key)));
+    co_return Answer<>();
+}
+
 }  // namespace larder::fuse

@@ -72,6 +72,7 @@ Task<Answer<Opened>> FileSystem::open(NodeId id, int flags) {
         while (!opened ? opened.error().is(base::Code::not_found) : (*opened)->entry().inode != file->entry.inode) {
             // Another door has put something else there, or nothing; the file may have another name left.
             file->stale = true;
+            ahead_.clear();
             ANSWER_VOID(co_await refresh(file));
             ANSWER(auto other, key_of(*file));
             opened = co_await store_.open(std::move(other));
@@ -107,6 +108,7 @@ Task<Answer<std::pair<Found, Opened>>> FileSystem::create(NodeId parent, std::st
     if (!directory) co_return refuse(ESTALE);
     engine::NewFile wanted;
     wanted.attributes.mode = S_IFREG | (mode & 07777);
+    wanted.may_wait = (flags & O_EXCL) == 0;
     auto made = co_await make_entry(directory, name, std::move(wanted), caller);
     if (!made && made.error() == EEXIST && (flags & O_EXCL) == 0) {
         // Another door was faster: what it made is opened.
@@ -154,7 +156,7 @@ Task<Answer<>> FileSystem::set_size(NodePtr file, std::uint64_t size) {
     co_return Answer<>();
 }
 
-Task<Answer<>> FileSystem::commit(NodePtr file) {
+Task<Answer<>> FileSystem::commit(NodePtr file, bool soon) {
     const auto content = file->content;
     // What has no name any more is nobody's to read later.
     if (!content || !content->changed() || file->gone()) co_return Answer<>();
@@ -162,7 +164,8 @@ Task<Answer<>> FileSystem::commit(NodePtr file) {
     engine::FileAttributes times;
     times.mtime_ns = file->entry.attributes.mtime_ns;
     times.ctime_ns = file->entry.attributes.ctime_ns;
-    const auto done = co_await content->commit(times);
+    const auto done = co_await content->commit(times, soon);
+    if (const auto key = key_of(*file)) ahead_.change(*key);
     if (!done) {
         if (file->gone()) co_return Answer<>();
         const bool gone = done.error().is(base::Code::not_found);
@@ -185,19 +188,22 @@ Task<Answer<>> FileSystem::commit_below(NodePtr top) {
             if (at == top) open.push_back(node);
         }
     });
-    for (auto& node : open) ANSWER_VOID(co_await commit(node));
+    for (auto& node : open) ANSWER_VOID(co_await commit(node, true));
     co_return Answer<>();
 }
 
 Task<Answer<>> FileSystem::flush(FileId id) {
-    return sync(id);
+    const auto open = files_.find(id);
+    if (open == files_.end()) co_return refuse(EBADF);
+    const auto file = open->second;
+    co_return co_await commit(file, true);
 }
 
 Task<Answer<>> FileSystem::sync(FileId id) {
     const auto open = files_.find(id);
     if (open == files_.end()) co_return refuse(EBADF);
     const auto file = open->second;
-    co_return co_await commit(file);
+    co_return co_await commit(file, false);
 }
 
 Task<void> FileSystem::release(FileId id) {
@@ -207,7 +213,7 @@ Task<void> FileSystem::release(FileId id) {
     files_.erase(open);
     if (!file->content || --file->content->opens > 0) co_return;
     // Nearly always flush() has done it; a mapping may have written since, and nobody is left to be told of a failure.
-    if (const auto stored = co_await commit(file); !stored) {
+    if (const auto stored = co_await commit(file, true); !stored) {
         base::log::error("what was written into a file after it was closed could not be stored",
                          "see what the daemon's log says, and write it again", {{"errno", stored.error()}});
     }

@@ -16,8 +16,9 @@ Task<int> FileSystem::close() {
     });
     for (auto& node : nodes) {
         if (node->times_dirty) co_await store_times(node);
-        if (const auto stored = co_await commit(node); !stored) ++failed;
+        if (const auto stored = co_await commit(node, false); !stored) ++failed;
     }
+    if (const auto stored = co_await store_.settle(""); !stored) ++failed;
     co_return failed;
 }
 
@@ -44,6 +45,7 @@ Task<void> FileSystem::follow_changes() {
 }
 
 void FileSystem::take_change(const engine::ChangeEvent& change) {
+    ahead_.change(change.key);
     auto parent = nodes_.root();
     std::string_view rest = change.key;
     for (;;) {
@@ -82,6 +84,7 @@ void FileSystem::take_change(const engine::ChangeEvent& change) {
 }
 
 void FileSystem::forget_everything() {
+    ahead_.clear();
     nodes_.each([this](const NodePtr& node) {
         node->stale = true;
         if (node->gone() || node->id == kRootNode) return;

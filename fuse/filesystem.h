@@ -7,6 +7,7 @@
 
 #include "fuse/content.h"
 #include "fuse/errors.h"
+#include "fuse/look_ahead.h"
 #include "fuse/names.h"
 #include "fuse/node_table.h"
 #include "replication/files.h"
@@ -125,6 +126,8 @@ class FileSystem {
 
     // ---- directories (directory_ops.cc) ----
     Task<Answer<FileId>> open_directory(NodeId node);
+    // Everything made below it before is durable.
+    Task<Answer<>> sync_directory(NodeId node);
     // Entries after `offset`, until `room` says no. With attributes each entry counts as a lookup.
     Task<Answer<>> read_directory(FileId directory, std::uint64_t offset, bool with_attributes,
                                   std::function<bool(const DirectoryEntry&)> room);
@@ -149,6 +152,8 @@ class FileSystem {
     Task<Answer<>> refresh(NodePtr node);
     // What stands at a name: asks the store unless it is known.
     Task<Answer<Resolved>> resolve(NodePtr parent, std::string name, bool use_known);
+    Task<base::Result<engine::FoundPath>> ask(std::string directory, std::string segment);
+    Task<void> look_ahead(std::string directory, std::string after);
     Task<Answer<Resolved>> search(NodePtr parent, std::string name, std::string prefix);
     Task<Answer<NodePtr>> make_entry(NodePtr parent, std::string name, engine::NewFile file, Caller caller);
     // A directory that only content implies gets an object, so that it stays when its last child goes.
@@ -163,7 +168,8 @@ class FileSystem {
     Task<Answer<>> commit_below(NodePtr node);
 
     Task<Answer<std::shared_ptr<Content>>> content_of(NodePtr node, bool for_writing);
-    Task<Answer<>> commit(NodePtr node);
+    // `soon`: for close, which may be answered before it is durable against a power cut (FileHandle::commit_soon).
+    Task<Answer<>> commit(NodePtr node, bool soon);
     // Before its last name goes: an open file stays readable.
     Task<Answer<>> hold_content(NodePtr node);
     void drop_content(const NodePtr& node);
@@ -179,6 +185,7 @@ class FileSystem {
     Options options_;
     Notifier& notifier_;
     NodeTable nodes_;
+    LookAhead ahead_;
     bool live_ = false;
     std::int64_t last_ns_ = 0;
     FileId last_file_ = 0;

@@ -2,6 +2,7 @@
 #include "fuse/mount.h"
 #include "fuse/mount_options.h"
 #include "replication/remote/remote_store.h"
+#include "replication/write_behind/write_behind.h"
 #include "src/base/log.h"
 
 #include <systemd/sd-daemon.h>
@@ -58,7 +59,12 @@ io::Task<base::Result<void>> serve(io::RealEnv& world, const fuse::MountCommand&
     plan.session.allow_other = command.allow_other;
     plan.session.read_only = command.read_only;
     plan.ready = std::move(ready);
-    co_return co_await fuse::run_mount(world, *store, std::move(plan), stop);
+    if (command.journal.empty()) co_return co_await fuse::run_mount(world, *store, std::move(plan), stop);
+    behind::Options behind;
+    behind.journal = command.journal;
+    behind.patience = command.patience;
+    CO_TRY(const auto files, co_await behind::open_write_behind(world.env(), *store, std::move(behind)));
+    co_return co_await fuse::run_mount(world, *files, std::move(plan), stop);
 }
 
 io::Task<void> run(io::RealEnv& world, const fuse::MountCommand& command, io::Promise<io::Done> stop,

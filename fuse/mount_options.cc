@@ -1,5 +1,7 @@
 #include "fuse/mount_options.h"
 
+#include "src/base/hash.h"
+
 #include <CLI/CLI.hpp>
 #include <climits>
 
@@ -25,6 +27,19 @@ std::string default_socket() {
     return "/run/larder/files.sock";
 }
 
+// One for each mounted folder, where a user's programs keep what must outlive them.
+std::string journal_of(const std::string& folder) {
+    const auto absolute = [](const char* name) -> std::string {
+        const char* const value = std::getenv(name);
+        return value != nullptr && *value == '/' ? value : "";
+    };
+    auto root = absolute("STATE_DIRECTORY");  // systemd.exec(5)
+    if (root.empty() && ::getuid() == 0) root = "/var/lib/larder-mount";
+    if (root.empty() && !absolute("XDG_STATE_HOME").empty()) root = absolute("XDG_STATE_HOME") + "/larder/mount";
+    if (root.empty()) root = absolute("HOME") + "/.local/state/larder/mount";
+    return root + '/' + base::sha256(folder).hex().substr(0, 16) + ".journal";
+}
+
 // Digits of this base and nothing else, at most `most`.
 bool take_number(std::uint32_t& into, std::string_view text, int base, std::uint32_t most = UINT32_MAX) {
     std::uint32_t value = 0;
@@ -45,6 +60,7 @@ bool take_mount_word(MountCommand& command, const std::string& word) {
     if (name == "gid") return take_number(command.options.gid, value, 10);
     if (name == "umask") return take_number(command.options.umask, value, 8, kModeBits);
     if (name == "socket") return !(command.socket = value).empty();
+    if (name == "durability") return !(command.durability = value).empty();
     if (name == "key") return !(command.access_key = value).empty();
     for (const std::string known : {"rw", "user", "users", "noauto", "auto", "nofail", "_netdev", "defaults", "dev",
                                     "nodev", "suid", "nosuid", "exec", "noexec", "noatime", "relatime"}) {
@@ -83,6 +99,10 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
     app.add_option("--gid", command.options.gid, "group of files that have none");
     std::string umask = "022";
     app.add_option("--umask", umask, "permissions that files without any do not have");
+    app.add_option("--durability", command.durability,
+                   "daemon: close and fsync wait until larderd has stored it; local: fsync waits for a journal on this "
+                   "machine's disk, close for nothing")
+        ->type_name("daemon|local");
     app.add_flag("-f,--foreground", command.foreground, "stay in the foreground and log to the terminal");
     app.add_option("--log-level", command.log_level, "debug, info, warning or error");
     std::vector<std::string> lists;
@@ -100,6 +120,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
     std::optional<std::string> unknown;
     if (!take_number(command.options.umask, umask, 8, kModeBits)) unknown = "--umask " + umask;
     if (!unknown) unknown = take_mount_words(command, lists);
+    if (command.durability != "daemon" && command.durability != "local") unknown = "durability=" + command.durability;
     if (unknown) {
         std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";
         return std::unexpected(kWrongUsage);
@@ -112,6 +133,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
         if (::realpath(path->c_str(), whole) != nullptr) *path = whole;
     }
     command.options.read_only = command.read_only;
+    if (command.durability == "local" && !command.read_only) command.journal = journal_of(command.folder);
     return command;
 }
 

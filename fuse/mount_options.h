@@ -18,7 +18,10 @@ struct MountCommand {
     bool read_only = false;
     bool allow_other = false;
     std::string log_level = "warning";
+    std::string durability = "daemon";                   // or "local"
     base::Duration patience = std::chrono::seconds(30);  // for one request to the daemon
+    // Of the journal (replication/write_behind); empty: close and fsync wait for the daemon.
+    std::string journal;
     Options options;
 };
 

@@ -42,7 +42,7 @@ Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::stri
     ANSWER(const auto above, key_of(*parent));
     const auto path = above + segment;
     if (path.size() > base::limits::kKeyBytesMax) co_return refuse(ENAMETOOLONG);
-    ANSWER(auto there, co_await store_.find(path));
+    ANSWER(auto there, co_await ask(above, segment));
     if (parent->gone()) co_return refuse(ENOENT);
     if (!there.directory) nodes_.remove(parent, segment, true);
     if (!there.object) nodes_.remove(parent, segment, false);
@@ -51,6 +51,28 @@ Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::stri
     auto& entry = there.directory && !object_only ? there.directory : there.object;
     if (!entry) co_return refuse(ENOENT);
     co_return Resolved{nodes_.place(parent, segment, std::move(*entry), env_.clock.now()), segment};
+}
+
+Task<base::Result<engine::FoundPath>> FileSystem::ask(std::string directory, std::string segment) {
+    if (live_) {
+        if (auto known = ahead_.find(directory, segment, env_.clock.now())) co_return std::move(*known);
+    }
+    const auto path = directory + segment;
+    if (live_ && ahead_.missed(directory)) {
+        ahead_.begin(directory);
+        tasks_.spawn(look_ahead(directory, path));
+    }
+    co_return co_await store_.find(path);
+}
+
+Task<void> FileSystem::look_ahead(std::string directory, std::string after) {
+    // Names that begin with this one stand in front of the directory of its name.
+    auto page = co_await store_.list(directory, after, LookAhead::kPage);
+    if (page && live_) {
+        ahead_.end(std::move(after), std::move(*page), env_.clock.now());
+    } else {
+        ahead_.give_up();
+    }
 }
 
 Task<Answer<FileSystem::Resolved>> FileSystem::search(NodePtr parent, std::string name, std::string prefix) {
@@ -94,7 +116,9 @@ Task<Answer<NodePtr>> FileSystem::make_entry(NodePtr parent, std::string name, e
     const auto now = now_ns();
     attributes.mtime_ns = attributes.atime_ns = attributes.ctime_ns = now;
     ANSWER(file.key, key_for_new(*parent, name, S_ISDIR(*attributes.mode)));
-    ANSWER(auto entry, co_await store_.create(std::move(file)));
+    auto made = co_await store_.create(file);
+    ahead_.change(file.key);
+    ANSWER(auto entry, std::move(made));
     if (parent->gone()) co_return refuse(ENOENT);
     touch_directory(parent);
     co_return nodes_.place(parent, names::read(name).segment, std::move(entry), env_.clock.now());
@@ -142,7 +166,10 @@ Task<Answer<Found>> FileSystem::link(NodeId id, NodeId parent, std::string name)
     // The content moves to a row of its own, which an open handle does not follow.
     ANSWER_VOID(co_await commit_below(file));
     ANSWER(auto from, key_of(*file));
-    ANSWER(auto entry, co_await store_.link(std::move(from), std::move(key), now_ns()));
+    auto linked = co_await store_.link(from, key, now_ns());
+    ahead_.change(from);
+    ahead_.change(key);
+    ANSWER(auto entry, std::move(linked));
     touch_directory(directory);
     file->entry = entry;
     co_return found(nodes_.place(directory, names::read(name).segment, std::move(entry), env_.clock.now()));
@@ -158,7 +185,9 @@ Task<Answer<>> FileSystem::unlink(NodeId parent, std::string name) {
     ANSWER_VOID(co_await hold_content(file));
     ANSWER_VOID(co_await keep_directory(directory));
     ANSWER(const auto above, key_of(*directory));
-    ANSWER(const auto left, co_await store_.remove(above + there.segment, now_ns()));
+    const auto removed = co_await store_.remove(above + there.segment, now_ns());
+    ahead_.change(above + there.segment);
+    ANSWER(const auto left, removed);
     file->entry.links = left.links;
     file->entry.state = left.state;
     file->entry.attributes.ctime_ns = now_ns();
@@ -176,7 +205,8 @@ Task<Answer<>> FileSystem::remove_directory(NodeId parent, std::string name) {
     if (!child->directory) co_return refuse(ENOTDIR);
     ANSWER_VOID(co_await keep_directory(directory));
     ANSWER(auto key, key_of(*child));
-    const auto removed = co_await store_.remove(std::move(key), now_ns());
+    const auto removed = co_await store_.remove(key, now_ns());
+    ahead_.change(key);
     if (!removed && (removed.error().is(base::Code::conflict, base::Subject::object) ||
                      (child->entry.implied && removed.error().is(base::Code::not_found)))) {
         co_return refuse(ENOTEMPTY);
@@ -228,7 +258,10 @@ Task<Answer<>> FileSystem::rename_file(NodePtr from, std::string segment, NodePt
     const auto replaced = nodes_.child(*to, target, false);
     ANSWER(const auto old_key, key_of(*from));
     ANSWER(const auto new_key, key_of(*to));
-    ANSWER(auto entry, co_await store_.rename(old_key + segment, new_key + target, exclusive, now_ns()));
+    auto renamed = co_await store_.rename(old_key + segment, new_key + target, exclusive, now_ns());
+    ahead_.change(old_key + segment);
+    ahead_.change(new_key + target);
+    ANSWER(auto entry, std::move(renamed));
     if (replaced && replaced->entry.links > 0) {
         --replaced->entry.links;
         replaced->entry.attributes.ctime_ns = now_ns();
@@ -249,6 +282,7 @@ Task<Answer<>> FileSystem::rename_directory(NodePtr from, std::string segment, N
     ANSWER(const auto old_key, key_of(*from));
     ANSWER(const auto new_key, key_of(*to));
     const auto done = co_await store_.rename_directory(old_key + segment + '/', new_key + target + '/', now_ns());
+    ahead_.clear();
     if (!done && done.error().is(base::Code::conflict, base::Subject::object)) {
         co_return refuse(exclusive ? EEXIST : ENOTEMPTY);
     }
@@ -271,7 +305,9 @@ Task<Answer<>> FileSystem::exchange(NodePtr from, Resolved first, NodePtr to, Re
     const std::string end = directory ? "/" : "";
     ANSWER(const auto one, key_of(*from));
     ANSWER(const auto two, key_of(*to));
-    ANSWER_VOID(co_await store_.exchange(one + first.segment + end, two + second.segment + end, now_ns()));
+    const auto exchanged = co_await store_.exchange(one + first.segment + end, two + second.segment + end, now_ns());
+    ahead_.clear();
+    ANSWER_VOID(exchanged);
     nodes_.exchange(from, first.segment, to, second.segment, directory);
     first.node->stale = second.node->stale = true;
     touch_directory(from);
@@ -284,8 +320,9 @@ Task<Answer<>> FileSystem::keep_directory(NodePtr directory) {
     engine::FileAttributes times;
     times.mtime_ns = times.ctime_ns = now_ns();
     ANSWER(auto key, key_of(*directory));
-    ANSWER(auto entry, co_await store_.set_attributes(std::move(key), std::move(times)));
-    directory->entry = std::move(entry);
+    auto kept = co_await store_.set_attributes(key, std::move(times));
+    ahead_.change(key);
+    ANSWER(directory->entry, std::move(kept));
     co_return Answer<>();
 }
 
@@ -310,7 +347,8 @@ Task<void> FileSystem::store_times(NodePtr directory) {
     times.mtime_ns = directory->entry.attributes.mtime_ns;
     times.ctime_ns = directory->entry.attributes.ctime_ns;
     // A directory removed meanwhile has no times; one that cannot be reached shows its older ones later.
-    const auto stored = co_await store_.set_attributes(std::move(*key), std::move(times));
+    const auto stored = co_await store_.set_attributes(*key, std::move(times));
+    ahead_.change(*key);
     if (stored) directory->entry.state = stored->state;
 }
 

@@ -295,9 +295,8 @@ void on_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
     files(request).release_directory(info->fh);
     fuse_reply_err(request, 0);
 }
-// Changes of names are durable when they are answered.
-void on_fsyncdir(fuse_req_t request, fuse_ino_t, int, fuse_file_info*) {
-    fuse_reply_err(request, 0);
+void on_fsyncdir(fuse_req_t request, fuse_ino_t node, int, fuse_file_info*) {
+    serve(request, files(request).sync_directory(node));
 }
 void on_statfs(fuse_req_t request, fuse_ino_t) {
     serve(request, files(request).usage(), [request](struct statvfs usage) { fuse_reply_statfs(request, &usage); });

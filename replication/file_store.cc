@@ -155,6 +155,7 @@ Task<Result<FileEntry>> LocalFileStore::create(NewFile file) {
         CO_TRY(const bool below, co_await has_below(file.key));
         if (below) object.inode = implied_inode(file.key);
     }
+    if (!is_directory(file.key)) object.inode = file.inode;
     object.size = file.content.size();
     object.etag = base::hex_encode(base::md5(file.content));
     object.attributes = file.attributes;

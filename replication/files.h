@@ -81,13 +81,19 @@ class FileHandle {
     // by now, the last writer wins whole: this content replaces it. not_found/object: the key is gone (nothing is made
     // again; the content of the handle stays readable). Failing keeps what was written: commit may be repeated.
     virtual Task<Result<FileEntry>> commit(FileAttributes changes) = 0;
+    // For close(2): the same, but a store that writes behind may answer before it is durable against a power cut.
+    virtual Task<Result<FileEntry>> commit_soon(FileAttributes changes) { return commit(std::move(changes)); }
 };
 
 struct NewFile {
     std::string key;  // "path/" makes a directory marker
     FileAttributes attributes;
-    std::string content;    // target of a symbolic link; at most kInlineBytesMax
-    bool exclusive = true;  // already_exists when something stands at the key; else it is replaced
+    std::string content;      // target of a symbolic link; at most kInlineBytesMax
+    bool exclusive = true;    // already_exists when something stands at the key; else it is replaced
+    std::uint64_t inode = 0;  // of a file, when whoever makes it has to know it before; 0: the store chooses
+    // A store that writes behind may answer before it has asked whether something stands at the key; then what stands
+    // there is replaced.
+    bool may_wait = false;
 };
 
 enum class XattrMode : std::uint8_t { create_or_replace, create, replace };
@@ -123,6 +129,11 @@ class FileStore {
     virtual Task<Result<FileEntry>> link(std::string from, std::string to, std::int64_t ctime_ns) = 0;
     virtual Task<Result<std::unique_ptr<FileHandle>>> open(std::string key) = 0;
     virtual Task<Result<FileUsage>> usage() = 0;
+    // Of a store that writes behind: everything answered so far for keys beginning with `prefix` is in the store below.
+    virtual Task<Result<void>> settle(std::string prefix) {
+        static_cast<void>(prefix);
+        co_return Result<void>();
+    }
     // As Engine::watch, for this bucket. Changes of attributes are events too; a change of a file with several names is
     // one event for each.
     virtual Task<Result<ChangePage>> watch(std::string since, base::Instant deadline) = 0;

@@ -27,7 +27,7 @@ auto members_of(Is<engine::DirectoryPage> auto& p) {
     return std::tie(p.entries, p.truncated, p.next);
 }
 auto members_of(Is<engine::NewFile> auto& f) {
-    return std::tie(f.key, f.attributes, f.content, f.exclusive);
+    return std::tie(f.key, f.attributes, f.content, f.exclusive, f.inode);
 }
 auto members_of(Is<engine::Quota> auto& q) {
     return std::tie(q.bytes_max, q.objects_max);

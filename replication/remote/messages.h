@@ -14,7 +14,7 @@
 namespace larder::remote {
 
 constexpr const char* kService = "files";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kNonceBytes = 32;
 
 using HandleNumber = std::uint64_t;  // of one connection; never given twice

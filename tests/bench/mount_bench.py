@@ -206,7 +206,7 @@ def started(subject):
 
 
 def measure_larder(context, folder, sizes, seconds, million):
-    with started(larder(context.daemon, folder)) as subject:
+    with started(larder(context.daemon, folder, "local")) as subject:
         context.report.add("larder: RSS of an idle mount", subject.rss_mib(), "MiB", "allowed", 30, 1.0)
         context.fill("home", sizes.files)
         jobs = Jobs(subject, sizes, seconds, context)
@@ -217,6 +217,14 @@ def measure_larder(context, folder, sizes, seconds, million):
             subject.remount()
             jobs.measure("walk of 1,000,000 entries", "s", lambda: jobs.load("walk", jobs.path("million"))["seconds"])
             context.report.add("larder: RSS having walked 1,000,000 entries", subject.rss_mib(), "MiB", "allowed", 150, 1.0)
+
+
+def measure_waiting(context, folder, sizes, seconds):
+    """The jobs that are otherwise without a wait for the daemon."""
+    with started(larder(context.daemon, folder, "daemon")) as subject:
+        jobs = Jobs(subject, sizes, seconds, context)
+        jobs.measure("create + write 4 KiB + close", "per s", lambda: jobs.rate("create", jobs.make_folder("new too"), seconds))
+        jobs.measure("random write 4 KiB + fsync", "per s", lambda: jobs.rate("random", jobs.path("big"), seconds))
 
 
 def measure_peers(context, work, seconds):
@@ -253,4 +261,5 @@ def run(report, load, daemon, work, options, tools):
     null = measure_null(context, os.path.join(work, "mount-null"), sizes, options.seconds)
     expect(context, floors, sizes, null, plain)
     measure_larder(context, os.path.join(work, "mount-larder"), sizes, options.seconds, options.million)
+    measure_waiting(context, os.path.join(work, "mount-larder"), sizes, options.seconds)
     measure_peers(context, work, options.seconds)

@@ -101,9 +101,11 @@ class NullFuse(Mounted):
             raise Failed("null_fuse did not mount again")
 
 
-def larder(daemon, folder):
+def larder(daemon, folder, durability):
     files = os.path.join(os.path.dirname(daemon.socket_path), "files.sock")
-    return Mounted("larder", folder, [os.path.join(daemon.bin, "larder-mount"), "home", folder, "--socket", files, "--foreground"])
+    name = "larder" if durability == "local" else f"larder, durability {durability}"
+    return Mounted(name, folder, [os.path.join(daemon.bin, "larder-mount"), "home", folder, "--socket", files, "--foreground",
+                                  "--durability", durability], {"STATE_DIRECTORY": os.path.dirname(daemon.socket_path)})
 
 
 def rclone(daemon, work, folder):

@@ -209,6 +209,40 @@ def test_mount_survives_the_daemon_and_its_own_end(d, tmp):
         assert read(f"{folder}/last") == body[:100_000]
 
 
+@needs_fuse
+def test_mount_writes_behind_and_keeps_what_was_synced(d, tmp):
+    before = os.environ.get("STATE_DIRECTORY")
+    os.environ["STATE_DIRECTORY"] = tmp
+    try:
+        with mounted(d, tmp, "--durability", "local") as folder:
+            os.mkdir(f"{folder}/many")
+            for i in range(300):
+                write(f"{folder}/many/{i}", str(i).encode() * 100)
+            assert soon(lambda: s3(d, "GET", "many/299")[1] == b"299" * 100)
+            assert sorted(os.listdir(f"{folder}/many"), key=int) == [str(i) for i in range(300)]
+            write(f"{folder}/base", bytes(100_000), sync=True)
+            with open(f"{folder}/base", "r+b", buffering=0) as base, open(f"{folder}/new", "xb", buffering=0) as new:
+                d.kill()
+                for at in range(0, 100_000, 5000):
+                    os.pwrite(base.fileno(), b"synced", at)
+                    os.fsync(base.fileno())
+                os.write(new.fileno(), b"synced too")
+                os.kill(mount_process(folder), signal.SIGKILL)
+        d.start()
+        with mounted(d, tmp, "--durability", "local") as folder:
+            body = bytearray(100_000)
+            for at in range(0, 100_000, 5000):
+                body[at:at + 6] = b"synced"
+            assert read(f"{folder}/base") == bytes(body)
+            assert os.path.exists(f"{folder}/new")
+        assert s3(d, "GET", "base")[1] == bytes(body)
+    finally:
+        if before is None:
+            del os.environ["STATE_DIRECTORY"]
+        else:
+            os.environ["STATE_DIRECTORY"] = before
+
+
 def mount_process(folder):
     """The process that serves the folder, by its command line."""
     for number in filter(str.isdigit, os.listdir("/proc")):

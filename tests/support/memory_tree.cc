@@ -188,7 +188,7 @@ base::Result<FileEntry> MemoryTree::create(engine::NewFile file) {
         return fail(Code::too_large, Subject::object, "a new file holds at most 16 KiB, a directory nothing.");
     const auto there = inode_at(file.key);
     if (there && file.exclusive) return taken(file.key);
-    std::uint64_t number = 0;
+    std::uint64_t number = is_directory(file.key) ? 0 : file.inode;
     if (const auto known = implied_inodes_.extract(file.key)) number = known.mapped();
     auto inode = make_inode(number);
     inode->content = MemoryContent(file.content);

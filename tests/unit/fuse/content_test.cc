@@ -68,7 +68,7 @@ TEST_CASE("what was written stays although the call that would have sent it is g
     }
     REQUIRE(held.give_up(held.content.read(0, 10)));
     held.let_go();
-    REQUIRE(held.world.run(held.content.commit({})));
+    REQUIRE(held.world.run(held.content.commit({}, false)));
     CHECK((held.store.content("file") == expected));
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("a change given up half-way is never committed", "[fuse]") {
     Held held("truncate");
     REQUIRE(held.give_up(held.content.truncate(1)));
     held.let_go();
-    CHECK_FALSE(held.world.run(held.content.commit({})));
+    CHECK_FALSE(held.world.run(held.content.commit({}, false)));
     CHECK(held.store.content("file") == "old");
 }
 

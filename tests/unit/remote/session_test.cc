@@ -97,7 +97,7 @@ struct Raw {
         connection = std::make_unique<remote::FileConnection>(site, ends[0], io::PeerCredentials{uid, uid, {}});
         fd = ends[1];
         ::fcntl(fd, F_SETFL, O_NONBLOCK);
-        say(rpc::FrameKind::hello, rpc::encode_hello({remote::kService, 1, 1}));
+        say(rpc::FrameKind::hello, rpc::encode_hello({remote::kService, remote::kVersion, remote::kVersion}));
         hear();
     }
     ~Raw() { ::close(fd); }

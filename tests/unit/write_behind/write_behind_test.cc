@@ -1,0 +1,310 @@
+// A store that answers before the store below has everything: what callers, other stores and a later life see.
+#include "replication/write_behind/write_behind.h"
+
+#include "tests/sim/sim_disk.h"
+#include "tests/support/memory_files.h"
+#include "tests/support/run_task.h"
+
+#include <catch2/catch.hpp>
+
+namespace larder::behind {
+namespace {
+
+using base::Buffer;
+using engine::FileAttributes;
+using engine::NewFile;
+
+struct Fixture {
+    test::World world;
+    sim::SimDisk disk{1};
+    io::Env env{world.env().executor, world.env().clock,   world.env().random, disk,
+                world.env().network,  world.env().blocking};
+    test::MemoryFiles below{world.env()};
+    bool connected = true;
+    std::unique_ptr<engine::FileStore> store = open();
+    std::int64_t now = world.env().clock.wall_now().ms * 1'000'000;
+
+    Fixture() {
+        below.set_gate([this](std::string) -> io::Task<base::Result<void>> { return gate(); });
+    }
+    io::Task<base::Result<void>> gate() {
+        if (connected) co_return base::Result<void>();
+        co_return base::fail(base::Code::disconnected, base::Subject::none, "there is no connection.");
+    }
+    base::Result<std::unique_ptr<engine::FileStore>> try_open() {
+        Options options;
+        options.journal = "/state/a.journal";
+        options.linger = std::chrono::milliseconds(5);
+        options.pause = std::chrono::milliseconds(5);
+        options.patience = std::chrono::milliseconds(50);
+        return world.run(open_write_behind(env, below, options));
+    }
+    std::unique_ptr<engine::FileStore> open() {
+        auto opened = try_open();
+        REQUIRE(opened);
+        return std::move(*opened);
+    }
+    FileAttributes times() {
+        FileAttributes times;
+        times.mtime_ns = times.ctime_ns = now += 1000;
+        return times;
+    }
+    engine::FileEntry make(const std::string& key) {
+        NewFile file;
+        file.key = key;
+        file.attributes = times();
+        file.attributes.mode = 0100644;
+        file.may_wait = true;
+        const auto made = world.run(store->create(file));
+        REQUIRE(made);
+        return *made;
+    }
+    std::unique_ptr<engine::FileHandle> handle(const std::string& key) {
+        auto opened = world.run(store->open(key));
+        REQUIRE(opened);
+        return std::move(*opened);
+    }
+    void write(engine::FileHandle& file, std::uint64_t offset, const std::string& bytes) {
+        REQUIRE(world.run(file.write(offset, Buffer::copy_of(bytes))));
+    }
+    std::string read(engine::FileHandle& file) {
+        const auto data = world.run(file.read(0, 100'000));
+        return data ? std::string(data->chars()) : data.error().message;
+    }
+    void settle() { REQUIRE(world.run(store->settle(""))); }
+    // The mount's process ends at once; the next one begins.
+    void kill() {
+        store.reset();
+        disk.kill_process();
+        connected = true;
+        store = open();
+    }
+    void cut_power() {
+        disk.cut_power();
+        store.reset();
+        disk.restart();
+        connected = true;
+        store = open();
+    }
+};
+
+TEST_CASE_METHOD(Fixture, "a new file is shown at once and stored behind", "[behind]") {
+    connected = false;
+    const auto made = make("a");
+    const auto file = handle("a");
+    write(*file, 0, "hello");
+    REQUIRE(world.run(file->commit_soon(times())));
+    CHECK(read(*file) == "hello");
+    const auto found = world.run(store->find("a"));
+    REQUIRE(found);
+    REQUIRE(found->object);
+    CHECK(found->object->size == 5);
+    CHECK(found->object->inode == made.inode);
+    CHECK_FALSE(below.content("a"));
+    connected = true;
+    settle();
+    CHECK(below.content("a") == "hello");
+    CHECK(world.run(below.find("a"))->object->inode == made.inode);
+}
+
+TEST_CASE_METHOD(Fixture, "a new file that nobody writes into is stored as well", "[behind]") {
+    make("a");
+    settle();
+    CHECK(below.content("a") == "");
+    CHECK(world.run(store->create({"a", {}, {}, true})).error().is(base::Code::already_exists));
+}
+
+TEST_CASE_METHOD(Fixture, "content that is not committed stays here", "[behind]") {
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "half");
+    settle();
+    CHECK(below.content("a") == "");
+    write(*file, 4, "whole");
+    CHECK(read(*file) == "halfwhole");
+    REQUIRE(world.run(file->commit(times())));
+    settle();
+    CHECK(below.content("a") == "halfwhole");
+}
+
+TEST_CASE_METHOD(Fixture, "a new file may grow large", "[behind]") {
+    make("a");
+    const auto file = handle("a");
+    std::string all;
+    for (int i = 0; i < 30; ++i) {
+        const std::string part(1000, static_cast<char>('a' + i));
+        write(*file, all.size(), part);
+        all += part;
+    }
+    CHECK((read(*file) == all));
+    REQUIRE(world.run(file->commit_soon(times())));
+    settle();
+    CHECK((below.content("a") == all));
+}
+
+TEST_CASE_METHOD(Fixture, "writes into a stored file last when they are synced", "[behind]") {
+    below.put("a", "0123456789");
+    const auto file = handle("a");
+    write(*file, 2, "xx");
+    REQUIRE(world.run(file->commit(times())));
+    connected = false;
+    write(*file, 5, "yy");
+    REQUIRE(world.run(file->commit(times())));
+    CHECK(file->size() == 10);
+    SECTION("the connection comes back") {
+        connected = true;
+        settle();
+    }
+    SECTION("the process ends") {
+        kill();
+    }
+    SECTION("the power goes") {
+        cut_power();
+    }
+    CHECK(below.content("a") == "01xx4yy789");
+}
+
+TEST_CASE_METHOD(Fixture, "new files outlive the process when closed, and a power cut when synced", "[behind]") {
+    connected = false;
+    make("closed");
+    make("synced");
+    const auto closed = handle("closed");
+    const auto synced = handle("synced");
+    write(*closed, 0, "one");
+    write(*synced, 0, "two");
+    REQUIRE(world.run(closed->commit_soon(times())));
+    REQUIRE(world.run(synced->commit(times())));
+    SECTION("process") {
+        kill();
+    }
+    SECTION("power") {
+        cut_power();
+    }
+    CHECK(below.content("closed") == "one");
+    CHECK(below.content("synced") == "two");
+}
+
+TEST_CASE_METHOD(Fixture, "a later life does not bring back what was stored, removed or changed since", "[behind]") {
+    for (const auto* const key : {"stored", "removed", "renamed", "changed"}) {
+        make(key);
+        const auto file = handle(key);
+        write(*file, 0, key);
+        REQUIRE(world.run(file->commit(times())));
+    }
+    settle();
+    REQUIRE(world.run(store->remove("removed", now += 1000)));
+    REQUIRE(world.run(store->rename("renamed", "new", false, now += 1000)));
+    below.put("changed", "by S3");
+    SECTION("process") {
+        kill();
+    }
+    SECTION("power") {
+        cut_power();
+    }
+    CHECK(below.keys() == std::vector<std::string>{"changed", "new", "stored"});
+    CHECK(below.content("changed") == "by S3");
+    CHECK(below.content("new") == "renamed");
+}
+
+TEST_CASE_METHOD(Fixture, "a file removed before it was stored never was", "[behind]") {
+    connected = false;
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "temporary");
+    REQUIRE(world.run(file->commit(times())));
+    REQUIRE(world.run(store->remove("a", now += 1000)));
+    CHECK(read(*file) == "temporary");
+    kill();
+    CHECK(below.keys().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "other calls on a file wait until it is stored, and no longer than they may", "[behind]") {
+    make("d/a");
+    CHECK(world.run(store->list("d/", "", 10))->entries.size() == 1);
+    make("d/b");
+    REQUIRE(world.run(store->rename_directory("d/", "e/", now += 1000)));
+    CHECK(below.keys() == std::vector<std::string>{"e/a", "e/b"});
+    connected = false;
+    make("e/c");
+    CHECK(world.run(store->rename("e/c", "e/d", false, now += 1000)).error().is(base::Code::timeout));
+}
+
+TEST_CASE_METHOD(Fixture, "its own changes are not told by watch", "[behind]") {
+    const auto begin = world.run(store->watch("", env.clock.now()));
+    REQUIRE(begin);
+    make("mine");
+    settle();
+    below.put("theirs", "x");
+    const auto page = world.run(store->watch(begin->next, env.clock.now()));
+    REQUIRE(page);
+    REQUIRE(page->events.size() == 1);
+    CHECK(page->events[0].key == "theirs");
+}
+
+TEST_CASE_METHOD(Fixture, "another door that was faster is overwritten, as by open without O_EXCL", "[behind]") {
+    connected = false;
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "mine");
+    REQUIRE(world.run(file->commit_soon(times())));
+    below.put("a", "theirs, and longer");
+    connected = true;
+    settle();
+    CHECK(below.content("a") == "mine");
+}
+
+TEST_CASE_METHOD(Fixture, "what the store refuses is told, kept and tried again", "[behind]") {
+    bool full = true;
+    below.set_gate([&full](std::string call) -> io::Task<base::Result<void>> {
+        const auto answer = [](bool refuse) -> io::Task<base::Result<void>> {
+            if (refuse) co_return base::fail(base::Code::quota_exceeded, base::Subject::bucket, "the bucket is full.");
+            co_return base::Result<void>();
+        };
+        return answer(full && call == "create");
+    });
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "kept");
+    REQUIRE(world.run(file->commit_soon(times())));
+    CHECK(world.run(store->settle("")).error().is(base::Code::quota_exceeded));
+    CHECK(world.run(file->commit(times())).error().is(base::Code::quota_exceeded));
+    full = false;
+    while (!world.run(store->settle(""))) {
+    }
+    CHECK(below.content("a") == "kept");
+}
+
+TEST_CASE_METHOD(Fixture, "large changes are left to the store, and are durable there", "[behind]") {
+    below.put("a", std::string(100, 'x'));
+    const auto file = handle("a");
+    write(*file, 0, "small");
+    REQUIRE(world.run(file->commit(times())));
+    const std::string half(600'000, 'y');
+    for (int i = 0; i < 4; ++i) write(*file, static_cast<std::uint64_t>(i) * half.size(), half);
+    REQUIRE(world.run(file->commit(times())));
+    CHECK((below.content("a") == half + half + half + half));
+    REQUIRE(world.run(file->truncate(3)));
+    REQUIRE(world.run(file->commit(times())));
+    CHECK(below.content("a") == "yyy");
+    write(*file, 1, "z");
+    REQUIRE(world.run(file->commit(times())));
+    kill();
+    CHECK(below.content("a") == "yzy");
+}
+
+TEST_CASE_METHOD(Fixture, "a mount does not begin without what the last one promised", "[behind]") {
+    connected = false;
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "mine");
+    REQUIRE(world.run(file->commit(times())));
+    store.reset();
+    disk.kill_process();
+    CHECK(try_open().error().is(base::Code::disconnected));
+    connected = true;
+    store = open();
+    CHECK(below.content("a") == "mine");
+}
+
+}  // namespace
+}  // namespace larder::behind
