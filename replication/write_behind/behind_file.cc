@@ -25,13 +25,19 @@ bool BehindFile::resize_here(std::uint64_t size) {
     return true;
 }
 
+bool BehindFile::has_room(std::size_t size) const {
+    return kept_bytes + size <= kKeptBytesMax && writes.size() < kKeptWritesMax;
+}
+
 void BehindFile::keep(std::uint64_t offset, const base::Buffer& data) {
-    ++changes;
-    entry.size = std::max(entry.size, offset + data.size());
-    if (through) return;
     writes.push_back({offset, data});
     kept_bytes += data.size();
-    if (kept_bytes > kKeptBytesMax || writes.size() > kKeptWritesMax) stop_keeping();
+    wrote(offset, data.size());
+}
+
+void BehindFile::wrote(std::uint64_t offset, std::size_t size) {
+    ++changes;
+    entry.size = std::max(entry.size, offset + size);
 }
 
 void BehindFile::stop_keeping() {

@@ -46,7 +46,9 @@ struct BehindFile {
     // Carried out on the content of a creation. False: it would become too large.
     bool write_here(std::uint64_t offset, std::string_view data);
     bool resize_here(std::uint64_t size);
+    bool has_room(std::size_t size) const;
     void keep(std::uint64_t offset, const base::Buffer& data);
+    void wrote(std::uint64_t offset, std::size_t size);
     void stop_keeping();
     // The first `count` writes are in the store.
     void drop_writes(std::size_t count);

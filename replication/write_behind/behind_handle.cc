@@ -43,19 +43,19 @@ class BehindHandle final : public engine::FileHandle {
     Task<Result<void>> write(std::uint64_t offset, base::Buffer data) override {
         const auto file = file_;
         if (file->creation && file->write_here(offset, data.chars())) co_return Result<void>();
-        CO_TRY_VOID(co_await ready(file));
-        // What was promised is not left to a handle alone, which may be lost.
-        const bool too_much = file->kept_bytes + data.size() > kKeptBytesMax || file->writes.size() == kKeptWritesMax;
-        if (too_much && !file->through) {
+        if (file->creation) CO_TRY_VOID(co_await ready(file));
+        if (!file->through && !file->has_room(data.size())) {
+            // What was promised is not left to a handle alone, which may be lost.
             CO_TRY_VOID(co_await store_.store_now(file));
-            CO_TRY_VOID(co_await ready(file));
         }
-        if (file->through || too_much) {
-            file->keep(offset, data);
+        if (file->through || !file->has_room(data.size())) {
+            CO_TRY_VOID(co_await ready(file));
+            file->stop_keeping();
+            file->wrote(offset, data.size());
             const auto handle = file->handle;
             co_return co_await handle->write(offset, std::move(data));
         }
-        const auto order = co_await file->order.acquire();
+        // Also while the store is away.
         file->keep(offset, data);
         store_.send(file, offset, std::move(data));
         co_return Result<void>();

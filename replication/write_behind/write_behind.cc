@@ -143,10 +143,10 @@ Task<Result<engine::ChangePage>> WriteBehind::watch(std::string since, base::Ins
 }
 
 Task<Result<void>> WriteBehind::settle_file(FilePtr file) {
-    file->hurry = true;
-    file->wake();
-    while (file->pending()) {
+    const auto target = file->wanted;
+    while (file->done < target) {
         if (file->error) co_return fail(*file->error);
+        if (!std::exchange(file->hurry, true)) file->wake();
         const auto more = file->waiting.emplace_back(env_.executor);
         co_await more.future();
     }

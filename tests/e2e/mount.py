@@ -211,7 +211,6 @@ def test_mount_survives_the_daemon_and_its_own_end(d, tmp):
 
 @needs_fuse
 def test_mount_writes_behind_and_keeps_what_was_synced(d, tmp):
-    before = os.environ.get("STATE_DIRECTORY")
     os.environ["STATE_DIRECTORY"] = tmp
     try:
         with mounted(d, tmp, "--durability", "local") as folder:
@@ -221,26 +220,70 @@ def test_mount_writes_behind_and_keeps_what_was_synced(d, tmp):
             assert soon(lambda: s3(d, "GET", "many/299")[1] == b"299" * 100)
             assert sorted(os.listdir(f"{folder}/many"), key=int) == [str(i) for i in range(300)]
             write(f"{folder}/base", bytes(100_000), sync=True)
-            with open(f"{folder}/base", "r+b", buffering=0) as base, open(f"{folder}/new", "xb", buffering=0) as new:
-                d.kill()
-                for at in range(0, 100_000, 5000):
-                    os.pwrite(base.fileno(), b"synced", at)
-                    os.fsync(base.fileno())
-                os.write(new.fileno(), b"synced too")
-                os.kill(mount_process(folder), signal.SIGKILL)
+            base = os.open(f"{folder}/base", os.O_RDWR)
+            new = os.open(f"{folder}/new", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            os.write(new, b"before, ")
+            d.kill()
+            for at in range(0, 100_000, 5000):
+                os.pwrite(base, b"synced", at)
+                os.fsync(base)
+            os.write(new, b"and synced")
+            os.fsync(new)
+            os.kill(mount_process(folder), signal.SIGKILL)
+            for number in (base, new):
+                with contextlib.suppress(OSError):
+                    os.close(number)
         d.start()
         with mounted(d, tmp, "--durability", "local") as folder:
             body = bytearray(100_000)
             for at in range(0, 100_000, 5000):
                 body[at:at + 6] = b"synced"
             assert read(f"{folder}/base") == bytes(body)
-            assert os.path.exists(f"{folder}/new")
+            assert read(f"{folder}/new") == b"before, and synced"
         assert s3(d, "GET", "base")[1] == bytes(body)
     finally:
-        if before is None:
-            del os.environ["STATE_DIRECTORY"]
+        del os.environ["STATE_DIRECTORY"]
+
+
+BUSY = """
+import os, random, sys
+os.chdir(sys.argv[1])
+dice = random.Random(int(sys.argv[2]))
+for _ in range(400):
+    a, b = (f"f{dice.randrange(6)}" for _ in range(2))
+    act = dice.choice(["write", "sync", "rename", "unlink", "link", "xattr", "list"])
+    try:
+        if act in ("write", "sync"):
+            with open(a, "r+b" if dice.random() < 0.5 else "wb") as file:
+                file.write(b"x" * dice.randrange(30_000))
+                file.flush()
+                if act == "sync":
+                    os.fsync(file.fileno())
+        elif act == "rename":
+            os.rename(a, b)
+        elif act == "unlink":
+            os.unlink(a)
+        elif act == "link":
+            os.link(a, b)
+        elif act == "xattr":
+            os.setxattr(a, "user.x", b.encode())
         else:
-            os.environ["STATE_DIRECTORY"] = before
+            [os.stat(name) for name in os.listdir()]
+    except (FileNotFoundError, FileExistsError):
+        pass
+"""
+
+
+@needs_fuse
+def test_mount_serves_many_programs_in_one_folder(d, tmp):
+    for durability in ("local", "daemon"):
+        os.environ["STATE_DIRECTORY"] = tmp
+        with mounted(d, tmp, "--durability", durability) as folder:
+            del os.environ["STATE_DIRECTORY"]
+            busy = [subprocess.Popen(["/usr/bin/python3", "-c", BUSY, folder, str(i)], stderr=subprocess.PIPE) for i in range(4)]
+            for one in busy:
+                said = one.communicate(timeout=PATIENCE)[1].decode()
+                assert one.returncode == 0, said
 
 
 def mount_process(folder):

@@ -71,6 +71,10 @@ struct Fixture {
         const auto data = world.run(file.read(0, 100'000));
         return data ? std::string(data->chars()) : data.error().message;
     }
+    io::Task<bool> wait(base::Duration time) {
+        co_await env.clock.sleep_for(time);
+        co_return true;
+    }
     void settle() { REQUIRE(world.run(store->settle(""))); }
     // The mount's process ends at once; the next one begins.
     void kill() {
@@ -153,6 +157,17 @@ TEST_CASE_METHOD(Fixture, "writes into a stored file last when they are synced",
     CHECK(file->size() == 10);
     SECTION("the connection comes back") {
         connected = true;
+        settle();
+    }
+    SECTION("more is written while the store is away") {
+        for (int i = 0; i < 3; ++i) {
+            world.run(wait(std::chrono::milliseconds(20)));
+            write(*file, 9, std::to_string(i));
+            REQUIRE(world.run(file->commit(times())));
+        }
+        write(*file, 9, "9");
+        connected = true;
+        CHECK(read(*file) == "01xx4yy789");
         settle();
     }
     SECTION("the process ends") {
