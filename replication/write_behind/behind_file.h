@@ -27,14 +27,15 @@ struct BehindFile {
     std::size_t kept_bytes = 0;
     // Too much, or other than writes, was changed to be kept here: only the handle has it.
     bool through = false;
-    FileAttributes attributes;         // of the newest commit
-    std::vector<Sequence> records;     // of what is not stored
-    std::uint64_t changes = 0;         // of the content
-    std::uint64_t committed = 0;       // those a caller was promised
-    std::uint64_t wanted = 0;          // commits, and the creation
-    std::uint64_t done = 0;            // those the store has
-    bool made = false;                 // of a creation: its name is in the store
-    bool storing = false;              // a task is at it
+    FileAttributes attributes;      // of the newest commit
+    std::vector<Sequence> records;  // of what is not stored
+    std::uint64_t changes = 0;      // of the content
+    std::uint64_t committed = 0;    // those a caller was promised
+    std::uint64_t wanted = 0;       // commits, and the creation
+    std::uint64_t done = 0;         // those the store has
+    bool made = false;              // of a creation: its name is in the store
+    bool storing = false;           // a task is at it
+    int handles = 0;
     bool asking = false;               // the store is at work for it
     bool hurry = false;                // somebody waits for it, or no more is to come
     std::optional<base::Error> error;  // why the store does not take it; told once

@@ -17,7 +17,8 @@ bool is_lost(const base::Error& error) {
 
 class BehindHandle final : public engine::FileHandle {
  public:
-    BehindHandle(WriteBehind& store, FilePtr file) : store_(store), file_(std::move(file)) {}
+    BehindHandle(WriteBehind& store, FilePtr file) : store_(store), file_(std::move(file)) { ++file_->handles; }
+    ~BehindHandle() override { --file_->handles; }
 
     const FileEntry& entry() const override { return file_->entry; }
     std::uint64_t size() const override { return file_->size(); }

@@ -89,7 +89,11 @@ Task<Result<FileEntry>> WriteBehind::put_whole(NewFile file) {
     CO_TRY(const auto handle, co_await below_.open(file.key));
     CO_TRY_VOID(co_await handle->truncate(0));
     if (!file.content.empty()) CO_TRY_VOID(co_await handle->write(0, base::Buffer::copy_of(file.content)));
-    co_return co_await handle->commit(file.attributes);
+    // What else was set on the file meanwhile stays.
+    FileAttributes times;
+    times.mtime_ns = file.attributes.mtime_ns;
+    times.ctime_ns = file.attributes.ctime_ns;
+    co_return co_await handle->commit(std::move(times));
 }
 
 // Content that nobody has committed yet is for this mount alone: then others see an empty file.
@@ -112,7 +116,14 @@ Task<Result<void>> WriteBehind::store_creation(FilePtr file) {
         file->entry = std::move(*made);
         own_[file->key] = file->entry.state;
     }
+    // Of an earlier content.
+    file->handle.reset();
     if (whole && file->changes == changes) file->creation.reset();
+    if (file->handles > 0) {
+        // While the name is known to be this file's. Removed through another door: the next call will say so.
+        const auto order = co_await file->order.acquire();
+        static_cast<void>(co_await need_handle(file));
+    }
     finished(file, wanted, records);
     co_return Result<void>();
 }

@@ -33,10 +33,20 @@ FilePtr WriteBehind::pending(const std::string& key) const {
 }
 
 Task<Result<engine::FoundPath>> WriteBehind::find(std::string path) {
+    if (const auto made = pending(path); made && made->creation && !made->made) {
+        engine::FoundPath found;
+        found.object = made->entry;
+        co_return found;
+    }
+    auto found = co_await below_.find(path);
     const auto file = pending(path);
-    if (!file) co_return co_await below_.find(std::move(path));
-    engine::FoundPath found;
-    found.object = file->entry;
+    if (!file || !found || !found->object || found->object->inode != file->entry.inode) co_return found;
+    // Newer here are content and times; what else was set went to the store at once.
+    auto attributes = std::move(found->object->attributes);
+    attributes.mtime_ns = file->entry.attributes.mtime_ns;
+    attributes.ctime_ns = file->entry.attributes.ctime_ns;
+    file->entry.attributes = std::move(attributes);
+    found->object = file->entry;
     co_return found;
 }
 
@@ -110,7 +120,10 @@ Task<Result<FileEntry>> WriteBehind::link(std::string from, std::string to, std:
 }
 
 Task<Result<std::unique_ptr<engine::FileHandle>>> WriteBehind::open(std::string key) {
-    if (const auto file = pending(key)) co_return make_handle(*this, file);
+    if (const auto file = pending(key)) {
+        CO_TRY_VOID(co_await find(key));
+        co_return make_handle(*this, file);
+    }
     CO_TRY(auto handle, co_await below_.open(key));
     // Made behind while this waited for the store: both are one file.
     if (const auto file = pending(key)) co_return make_handle(*this, file);

@@ -307,6 +307,35 @@ TEST_CASE_METHOD(Fixture, "large changes are left to the store, and are durable 
     CHECK(below.content("a") == "yzy");
 }
 
+TEST_CASE_METHOD(Fixture, "attributes set while a new file is written stay", "[behind]") {
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "x");
+    FileAttributes mode;
+    mode.mode = 0100600;
+    REQUIRE(world.run(store->set_attributes("a", mode)));
+    REQUIRE(world.run(file->commit_soon(times())));
+    CHECK(world.run(store->find("a"))->object->attributes.mode == 0100600);
+    const auto again = handle("a");
+    CHECK(again->entry().attributes.mode == 0100600);
+    CHECK(read(*again) == "x");
+    settle();
+    CHECK(read(*again) == "x");
+    CHECK(read(*file) == "x");
+    CHECK(world.run(below.find("a"))->object->attributes.mode == 0100600);
+    CHECK(below.content("a") == "x");
+}
+
+TEST_CASE_METHOD(Fixture, "an open file stays readable when its name goes to another", "[behind]") {
+    make("a");
+    const auto file = handle("a");
+    write(*file, 0, "old");
+    REQUIRE(world.run(file->commit_soon(times())));
+    make("b");
+    REQUIRE(world.run(store->rename("b", "a", false, now += 1000)));
+    CHECK(read(*file) == "old");
+}
+
 TEST_CASE_METHOD(Fixture, "a mount does not begin without what the last one promised", "[behind]") {
     connected = false;
     make("a");
