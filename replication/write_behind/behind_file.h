@@ -35,6 +35,12 @@ struct BehindFile {
     std::uint64_t done = 0;         // those the store has
     bool made = false;              // of a creation: its name is in the store
     bool storing = false;           // a task is at it
+    // Writes on their way to the handle since its last commit was asked for.
+    struct Sending {
+        int under_way = 0;
+        bool failed = false;
+    };
+    std::shared_ptr<Sending> sending = std::make_shared<Sending>();
     int handles = 0;
     bool asking = false;               // the store is at work for it
     bool hurry = false;                // somebody waits for it, or no more is to come

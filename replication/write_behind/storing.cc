@@ -134,7 +134,17 @@ Task<Result<void>> WriteBehind::store_writes(FilePtr file) {
     const auto wanted = file->wanted;
     const auto records = file->records.size();
     const auto count = file->writes.size();
+    const auto sent = std::exchange(file->sending, std::make_shared<BehindFile::Sending>());
     auto entry = co_await handle->commit(file->attributes);
+    while (sent->under_way > 0) {
+        const auto more = file->waiting.emplace_back(env_.executor);
+        co_await more.future();
+    }
+    if (sent->failed) {
+        // The version lacks what did not arrive: another handle gets all that is kept.
+        if (file->handle == handle) file->handle.reset();
+        co_return fail(Code::disconnected, Subject::object, "a write of the file did not arrive.");
+    }
     if (!entry && entry.error().is(Code::disconnected) && !file->through) file->handle.reset();
     // Removed or replaced through another door: nothing is made again.
     if (!entry && !entry.error().is(Code::not_found, Subject::object)) co_return fail(entry.error());
@@ -194,8 +204,15 @@ void WriteBehind::send(FilePtr file, std::uint64_t offset, base::Buffer data) {
 
 Task<void> WriteBehind::sent(FilePtr file, std::uint64_t offset, base::Buffer data) {
     const auto handle = file->handle;
+    const auto sending = file->sending;
+    ++sending->under_way;
     const auto done = co_await handle->write(offset, std::move(data));
-    if (!done && !file->through && file->handle == handle) file->handle.reset();
+    --sending->under_way;
+    if (!done && !file->through) {
+        sending->failed = true;
+        if (file->handle == handle) file->handle.reset();
+    }
+    file->wake();
 }
 
 // What is promised of the file now, as a record.

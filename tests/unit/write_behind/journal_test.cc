@@ -13,8 +13,8 @@ constexpr const char* kPath = "/state/a.journal";
 
 // The world's own loop over a disk that forgets.
 struct Fixture {
+    sim::SimDisk disk{1};  // outlives the pool of the world, which may be at work on it
     test::World world;
-    sim::SimDisk disk{1};
     io::Env env{world.env().executor, world.env().clock,   world.env().random, disk,
                 world.env().network,  world.env().blocking};
     std::unique_ptr<Journal> journal = open();

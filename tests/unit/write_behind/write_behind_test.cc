@@ -15,12 +15,13 @@ using engine::FileAttributes;
 using engine::NewFile;
 
 struct Fixture {
+    sim::SimDisk disk{1};  // outlives the pool of the world, which may be at work on it
     test::World world;
-    sim::SimDisk disk{1};
     io::Env env{world.env().executor, world.env().clock,   world.env().random, disk,
                 world.env().network,  world.env().blocking};
     test::MemoryFiles below{world.env()};
     bool connected = true;
+    base::Duration patience = std::chrono::seconds(20);
     std::unique_ptr<engine::FileStore> store = open();
     std::int64_t now = world.env().clock.wall_now().ms * 1'000'000;
 
@@ -36,7 +37,7 @@ struct Fixture {
         options.journal = "/state/a.journal";
         options.linger = std::chrono::milliseconds(5);
         options.pause = std::chrono::milliseconds(5);
-        options.patience = std::chrono::milliseconds(50);
+        options.patience = patience;
         return world.run(open_write_behind(env, below, options));
     }
     std::unique_ptr<engine::FileStore> open() {
@@ -239,6 +240,10 @@ TEST_CASE_METHOD(Fixture, "other calls on a file wait until it is stored, and no
     make("d/b");
     REQUIRE(world.run(store->rename_directory("d/", "e/", now += 1000)));
     CHECK(below.keys() == std::vector<std::string>{"e/a", "e/b"});
+    store.reset();
+    disk.kill_process();
+    patience = std::chrono::milliseconds(20);
+    store = open();
     connected = false;
     make("e/c");
     CHECK(world.run(store->rename("e/c", "e/d", false, now += 1000)).error().is(base::Code::timeout));
