@@ -59,10 +59,13 @@ io::Task<base::Result<void>> serve(io::RealEnv& world, const fuse::MountCommand&
     plan.session.allow_other = command.allow_other;
     plan.session.read_only = command.read_only;
     plan.ready = std::move(ready);
-    if (command.journal.empty()) co_return co_await fuse::run_mount(world, *store, std::move(plan), stop);
     behind::Options behind;
     behind.journal = command.journal;
     behind.patience = command.patience;
+    if (!command.writes_behind()) {
+        if (!command.read_only) CO_TRY_VOID(co_await behind::store_left(world.env(), *store, std::move(behind)));
+        co_return co_await fuse::run_mount(world, *store, std::move(plan), stop);
+    }
     CO_TRY(const auto files, co_await behind::open_write_behind(world.env(), *store, std::move(behind)));
     co_return co_await fuse::run_mount(world, *files, std::move(plan), stop);
 }

@@ -133,7 +133,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
         if (::realpath(path->c_str(), whole) != nullptr) *path = whole;
     }
     command.options.read_only = command.read_only;
-    if (command.durability == "local" && !command.read_only) command.journal = journal_of(command.folder);
+    command.journal = journal_of(command.folder);
     return command;
 }
 

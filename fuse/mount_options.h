@@ -20,9 +20,11 @@ struct MountCommand {
     std::string log_level = "warning";
     std::string durability = "daemon";                   // or "local"
     base::Duration patience = std::chrono::seconds(30);  // for one request to the daemon
-    // Of the journal (replication/write_behind); empty: close and fsync wait for the daemon.
-    std::string journal;
+    std::string journal;  // of this folder, whether this mount writes behind (replication/write_behind) or not
     Options options;
+
+    // Else close and fsync wait for the daemon.
+    bool writes_behind() const { return durability == "local" && !read_only; }
 };
 
 // Reads the words of the program, and those of mount(8) ("BUCKET DIR -o OPTIONS"). What is wrong, or asked for help, is

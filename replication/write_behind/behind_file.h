@@ -11,8 +11,8 @@
 namespace larder::behind {
 
 // A write-behind file keeps at most so much of what is written; then its close and fsync wait for the store.
-constexpr std::size_t kKeptBytesMax = 1 << 20;
-constexpr std::size_t kKeptWritesMax = 1024;
+constexpr std::size_t kKeptBytesMax = 4 << 20;
+constexpr std::size_t kKeptWritesMax = 4096;
 
 struct BehindFile {
     BehindFile(io::Env& env, std::string key) : key(std::move(key)), order(env.executor, 1) {}

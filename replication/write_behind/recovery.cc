@@ -12,6 +12,16 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 
+Task<Result<void>> store_left(io::Env& env, FileStore& below, Options options) {
+    const auto path = options.journal;
+    const auto there = [disk = &env.disk, path] { return disk->exists(path); };
+    CO_TRY(const auto left, co_await env.blocking.run(there));
+    if (!left) co_return Result<void>();
+    // Its lock is held until the file is gone.
+    CO_TRY(const auto store, co_await open_write_behind(env, below, std::move(options)));
+    co_return co_await env.blocking.run([disk = &env.disk, path] { return disk->remove(path); });
+}
+
 bool is_newer(const FileEntry& there, const FileAttributes& promised) {
     const auto when = promised.ctime_ns.value_or(0);
     if (there.attributes.ctime_ns) return *there.attributes.ctime_ns >= when;

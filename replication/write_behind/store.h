@@ -51,6 +51,8 @@ class WriteBehind final : public FileStore {
     // Held: the file's order.
     Task<Result<void>> need_handle(FilePtr file);
     FilePtr pending(const std::string& key) const;
+    Task<Result<FileEntry>> create_now(NewFile file);
+    std::optional<FileEntry> take_fresh(const std::string& key);
     void want(const FilePtr& file);
     Task<Result<void>> settle_file(FilePtr file);
     // Before names change: what is stored must not come back out of the journal.
@@ -65,6 +67,8 @@ class WriteBehind final : public FileStore {
     Task<void> sent(FilePtr file, std::uint64_t offset, base::Buffer data);
     Task<Result<FileEntry>> put_whole(NewFile file);
     Task<void> linger(FilePtr file);
+    void hurry_soon(const FilePtr& file);
+    Task<void> hurry_gathered();
     void leave(const FilePtr& file);
     void give_up(const FilePtr& file);
     void finished(const FilePtr& file, std::uint64_t upto, std::size_t records);
@@ -79,6 +83,13 @@ class WriteBehind final : public FileStore {
     std::map<std::string, FilePtr, std::less<>> pending_;
     std::unordered_map<std::string, base::Tag> own_;  // states made here whose events have not come
     io::Semaphore slots_;
+    struct Fresh {
+        FileEntry entry;
+        base::Instant until;
+    };
+    // Made a moment ago in the store, and empty: the first to open one need not ask for it.
+    std::unordered_map<std::string, Fresh> fresh_;
+    std::vector<FilePtr> gathered_;  // closed within the last moment
     std::vector<io::Promise<io::Done>> room_;
     io::TaskGroup tasks_;
 };

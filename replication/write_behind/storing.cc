@@ -23,9 +23,34 @@ bool may_pass(const base::Error& error) {
     }
 }
 
+namespace {
+
+// Removed or replaced through another door.
+bool is_gone(const base::Error& error) {
+    return error.is(Code::not_found, Subject::object);
+}
+
+}  // namespace
+
 void WriteBehind::want(const FilePtr& file) {
     pending_.emplace(file->key, file);
     if (!std::exchange(file->storing, true)) tasks_.spawn(store_file(file));
+}
+
+// One journey to the disk, and one batch for the store, for files that are closed one after another.
+Task<void> WriteBehind::hurry_gathered() {
+    co_await env_.clock.sleep_for(options_.gather);
+    journal_->hand_over();
+    for (const auto& file : std::exchange(gathered_, {})) {
+        if (!file->pending()) continue;
+        file->hurry = true;
+        file->wake();
+    }
+}
+
+void WriteBehind::hurry_soon(const FilePtr& file) {
+    gathered_.push_back(file);
+    if (gathered_.size() == 1) tasks_.spawn(hurry_gathered());
 }
 
 // What is soon followed by more is stored with it.
@@ -129,13 +154,14 @@ Task<Result<void>> WriteBehind::store_creation(FilePtr file) {
 }
 
 Task<Result<void>> WriteBehind::store_writes(FilePtr file) {
-    CO_TRY_VOID(co_await hand_over(file));
+    const auto ready = co_await hand_over(file);
+    if (!ready && !is_gone(ready.error())) co_return fail(ready.error());
     const auto handle = file->handle;
     const auto wanted = file->wanted;
     const auto records = file->records.size();
     const auto count = file->writes.size();
     const auto sent = std::exchange(file->sending, std::make_shared<BehindFile::Sending>());
-    auto entry = co_await handle->commit(file->attributes);
+    Result<FileEntry> entry = ready ? co_await handle->commit(file->attributes) : fail(ready.error());
     while (sent->under_way > 0) {
         const auto more = file->waiting.emplace_back(env_.executor);
         co_await more.future();
@@ -147,7 +173,7 @@ Task<Result<void>> WriteBehind::store_writes(FilePtr file) {
     }
     if (!entry && entry.error().is(Code::disconnected) && !file->through) file->handle.reset();
     // Removed or replaced through another door: nothing is made again.
-    if (!entry && !entry.error().is(Code::not_found, Subject::object)) co_return fail(entry.error());
+    if (!entry && !is_gone(entry.error())) co_return fail(entry.error());
     if (entry) {
         entry->size = file->entry.size;
         file->entry = std::move(*entry);
@@ -263,11 +289,10 @@ Task<Result<FileEntry>> WriteBehind::commit(FilePtr file, FileAttributes changes
     // Without it (the journal is full or broken) the store itself is waited for.
     bool noted = note(file).has_value();
     ++file->wanted;
-    if (!durable) file->hurry = true;
     want(file);
     file->wake();
+    if (!durable) hurry_soon(file);
     if (noted && durable) noted = (co_await journal_->sync()).has_value();
-    if (noted && !durable) journal_->hand_over();
     if (!noted) CO_TRY_VOID(co_await store_now(file));
     co_return file->entry;
 }

@@ -12,8 +12,26 @@ using base::Code;
 using base::fail;
 using base::Subject;
 
+namespace {
+
+constexpr auto kAskAgain = std::chrono::milliseconds(20);
+constexpr auto kFreshFor = std::chrono::milliseconds(100);
+constexpr std::size_t kFreshMax = 256;
+
+// A mount that was unmounted a moment ago holds the journal until it has stored what is in it.
+Task<Result<std::unique_ptr<Journal>>> open_journal(io::Env& env, Options options) {
+    const auto end = env.clock.after(options.patience);
+    while (true) {
+        auto journal = co_await Journal::open(env, {options.journal, options.journal_bytes});
+        if (journal || !journal.error().is(Code::conflict) || env.clock.now() >= end) co_return journal;
+        co_await env.clock.sleep_for(kAskAgain);
+    }
+}
+
+}  // namespace
+
 Task<Result<std::unique_ptr<FileStore>>> open_write_behind(io::Env& env, FileStore& below, Options options) {
-    CO_TRY(auto journal, co_await Journal::open(env, {options.journal, options.journal_bytes}));
+    CO_TRY(auto journal, co_await open_journal(env, options));
     auto store = std::make_unique<WriteBehind>(env, below, std::move(journal), std::move(options));
     CO_TRY_VOID(co_await store->recover());
     co_return store;
@@ -61,7 +79,7 @@ Task<Result<FileEntry>> WriteBehind::create(NewFile file) {
         co_await room.future();
     }
     if (pending(file.key)) co_return fail(Code::already_exists, Subject::object, "\"" + file.key + "\" is there.");
-    if (!file.may_wait) co_return co_await below_.create(std::move(file));
+    if (!file.may_wait) co_return co_await create_now(std::move(file));
     while (file.inode <= 1) file.inode = env_.random.next();
     const auto made = std::make_shared<BehindFile>(env_, file.key);
     made->entry.key = file.key;
@@ -73,6 +91,20 @@ Task<Result<FileEntry>> WriteBehind::create(NewFile file) {
     made->wanted = 1;
     want(made);
     co_return made->entry;
+}
+
+Task<Result<FileEntry>> WriteBehind::create_now(NewFile file) {
+    const bool empty = file.content.empty();
+    CO_TRY(auto made, co_await below_.create(std::move(file)));
+    if (fresh_.size() >= kFreshMax) fresh_.clear();
+    if (empty) fresh_.insert_or_assign(made.key, Fresh{made, env_.clock.after(kFreshFor)});
+    co_return made;
+}
+
+std::optional<FileEntry> WriteBehind::take_fresh(const std::string& key) {
+    const auto found = fresh_.extract(key);
+    if (found.empty() || env_.clock.now() > found.mapped().until) return std::nullopt;
+    return std::move(found.mapped().entry);
 }
 
 Task<Result<FileEntry>> WriteBehind::set_attributes(std::string key, FileAttributes changes) {
@@ -124,6 +156,11 @@ Task<Result<std::unique_ptr<engine::FileHandle>>> WriteBehind::open(std::string 
         CO_TRY_VOID(co_await find(key));
         co_return make_handle(*this, file);
     }
+    if (auto made = take_fresh(key)) {
+        const auto file = std::make_shared<BehindFile>(env_, std::move(key));
+        file->entry = std::move(*made);
+        co_return make_handle(*this, file);
+    }
     CO_TRY(auto handle, co_await below_.open(key));
     // Made behind while this waited for the store: both are one file.
     if (const auto file = pending(key)) co_return make_handle(*this, file);
@@ -151,7 +188,10 @@ Task<Result<engine::ChangePage>> WriteBehind::watch(std::string since, base::Ins
         }
     }
     if (page->missed) own_.clear();
+    // While only this mount is busy, it is told of its own changes a few at a time.
+    const bool only_own = others.empty() && !page->events.empty();
     page->events = std::move(others);
+    if (only_own) co_await env_.clock.sleep_for(options_.gather);
     co_return page;
 }
 
@@ -184,6 +224,7 @@ Task<Result<void>> WriteBehind::settle(std::string prefix) {
 }
 
 Task<Result<void>> WriteBehind::settle_names(std::vector<std::string> keys) {
+    fresh_.clear();
     for (const auto& key : keys) {
         // Of a folder all that is below it.
         if (key.ends_with('/')) {

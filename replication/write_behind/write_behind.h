@@ -24,12 +24,18 @@ struct Options {
     std::size_t at_once = 32;                                // on their way to the store
     base::Duration patience = std::chrono::seconds(30);      // of a call that waits for what is not stored
     base::Duration linger = std::chrono::milliseconds(500);  // what is open waits so long for more
+    base::Duration gather = std::chrono::milliseconds(5);    // what is closed within is journalled and stored together
     base::Duration pause = std::chrono::seconds(1);          // before what failed is tried again
 };
 
 // Also stores what a former life left in the journal; what can no longer be stored is set aside in a file beside it,
-// and the log says so. conflict/disk: another process uses the journal. `below` outlives the result.
+// and the log says so. Waits up to `patience` for a process that uses the journal; then conflict/disk. `below` outlives
+// the result.
 io::Task<base::Result<std::unique_ptr<engine::FileStore>>> open_write_behind(io::Env& env, engine::FileStore& below,
                                                                              Options options);
+
+// Stores what a former life left in the journal, if there is one, and removes it: for a mount that writes nothing
+// behind, of a folder where the last one did. Errors as above.
+io::Task<base::Result<void>> store_left(io::Env& env, engine::FileStore& below, Options options);
 
 }  // namespace larder::behind

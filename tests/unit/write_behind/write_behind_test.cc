@@ -1,97 +1,8 @@
-// A store that answers before the store below has everything: what callers, other stores and a later life see.
-#include "replication/write_behind/write_behind.h"
-
-#include "tests/sim/sim_disk.h"
-#include "tests/support/memory_files.h"
-#include "tests/support/run_task.h"
-
-#include <catch2/catch.hpp>
+// A store that answers before the store below has everything: what callers and other stores see.
+#include "tests/unit/write_behind/harness.h"
 
 namespace larder::behind {
 namespace {
-
-using base::Buffer;
-using engine::FileAttributes;
-using engine::NewFile;
-
-struct Fixture {
-    sim::SimDisk disk{1};  // outlives the pool of the world, which may be at work on it
-    test::World world;
-    io::Env env{world.env().executor, world.env().clock,   world.env().random, disk,
-                world.env().network,  world.env().blocking};
-    test::MemoryFiles below{world.env()};
-    bool connected = true;
-    base::Duration patience = std::chrono::seconds(20);
-    std::unique_ptr<engine::FileStore> store = open();
-    std::int64_t now = world.env().clock.wall_now().ms * 1'000'000;
-
-    Fixture() {
-        below.set_gate([this](std::string) -> io::Task<base::Result<void>> { return gate(); });
-    }
-    io::Task<base::Result<void>> gate() {
-        if (connected) co_return base::Result<void>();
-        co_return base::fail(base::Code::disconnected, base::Subject::none, "there is no connection.");
-    }
-    base::Result<std::unique_ptr<engine::FileStore>> try_open() {
-        Options options;
-        options.journal = "/state/a.journal";
-        options.linger = std::chrono::milliseconds(5);
-        options.pause = std::chrono::milliseconds(5);
-        options.patience = patience;
-        return world.run(open_write_behind(env, below, options));
-    }
-    std::unique_ptr<engine::FileStore> open() {
-        auto opened = try_open();
-        REQUIRE(opened);
-        return std::move(*opened);
-    }
-    FileAttributes times() {
-        FileAttributes times;
-        times.mtime_ns = times.ctime_ns = now += 1000;
-        return times;
-    }
-    engine::FileEntry make(const std::string& key) {
-        NewFile file;
-        file.key = key;
-        file.attributes = times();
-        file.attributes.mode = 0100644;
-        file.may_wait = true;
-        const auto made = world.run(store->create(file));
-        REQUIRE(made);
-        return *made;
-    }
-    std::unique_ptr<engine::FileHandle> handle(const std::string& key) {
-        auto opened = world.run(store->open(key));
-        REQUIRE(opened);
-        return std::move(*opened);
-    }
-    void write(engine::FileHandle& file, std::uint64_t offset, const std::string& bytes) {
-        REQUIRE(world.run(file.write(offset, Buffer::copy_of(bytes))));
-    }
-    std::string read(engine::FileHandle& file) {
-        const auto data = world.run(file.read(0, 100'000));
-        return data ? std::string(data->chars()) : data.error().message;
-    }
-    io::Task<bool> wait(base::Duration time) {
-        co_await env.clock.sleep_for(time);
-        co_return true;
-    }
-    void settle() { REQUIRE(world.run(store->settle(""))); }
-    // The mount's process ends at once; the next one begins.
-    void kill() {
-        store.reset();
-        disk.kill_process();
-        connected = true;
-        store = open();
-    }
-    void cut_power() {
-        disk.cut_power();
-        store.reset();
-        disk.restart();
-        connected = true;
-        store = open();
-    }
-};
 
 TEST_CASE_METHOD(Fixture, "a new file is shown at once and stored behind", "[behind]") {
     connected = false;
@@ -180,46 +91,33 @@ TEST_CASE_METHOD(Fixture, "writes into a stored file last when they are synced",
     CHECK(below.content("a") == "01xx4yy789");
 }
 
-TEST_CASE_METHOD(Fixture, "new files outlive the process when closed, and a power cut when synced", "[behind]") {
+TEST_CASE_METHOD(Fixture, "a file made at once is written behind without being opened first", "[behind]") {
+    NewFile made;
+    made.key = "exclusive";
+    made.attributes = times();
+    REQUIRE(world.run(store->create(made)));
     connected = false;
-    make("closed");
-    make("synced");
-    const auto closed = handle("closed");
-    const auto synced = handle("synced");
-    write(*closed, 0, "one");
-    write(*synced, 0, "two");
-    REQUIRE(world.run(closed->commit_soon(times())));
-    REQUIRE(world.run(synced->commit(times())));
-    SECTION("process") {
-        kill();
+    const auto file = handle("exclusive");
+    write(*file, 0, "kept here");
+    REQUIRE(world.run(file->commit_soon(times())));
+    SECTION("and stored when the store is back") {
+        connected = true;
+        settle();
+        CHECK(below.content("exclusive") == "kept here");
     }
-    SECTION("power") {
-        cut_power();
+    SECTION("but not over what another door put there meanwhile") {
+        connected = true;
+        REQUIRE(world.run(below.remove("exclusive", now += 1000)));
+        below.put("exclusive", "by S3");
+        settle();
+        CHECK(below.content("exclusive") == "by S3");
     }
-    CHECK(below.content("closed") == "one");
-    CHECK(below.content("synced") == "two");
-}
-
-TEST_CASE_METHOD(Fixture, "a later life does not bring back what was stored, removed or changed since", "[behind]") {
-    for (const auto* const key : {"stored", "removed", "renamed", "changed"}) {
-        make(key);
-        const auto file = handle(key);
-        write(*file, 0, key);
-        REQUIRE(world.run(file->commit(times())));
+    SECTION("nor made again when it was removed") {
+        connected = true;
+        REQUIRE(world.run(below.remove("exclusive", now += 1000)));
+        settle();
+        CHECK(below.keys().empty());
     }
-    settle();
-    REQUIRE(world.run(store->remove("removed", now += 1000)));
-    REQUIRE(world.run(store->rename("renamed", "new", false, now += 1000)));
-    below.put("changed", "by S3");
-    SECTION("process") {
-        kill();
-    }
-    SECTION("power") {
-        cut_power();
-    }
-    CHECK(below.keys() == std::vector<std::string>{"changed", "new", "stored"});
-    CHECK(below.content("changed") == "by S3");
-    CHECK(below.content("new") == "renamed");
 }
 
 TEST_CASE_METHOD(Fixture, "a file removed before it was stored never was", "[behind]") {
@@ -339,20 +237,6 @@ TEST_CASE_METHOD(Fixture, "an open file stays readable when its name goes to ano
     make("b");
     REQUIRE(world.run(store->rename("b", "a", false, now += 1000)));
     CHECK(read(*file) == "old");
-}
-
-TEST_CASE_METHOD(Fixture, "a mount does not begin without what the last one promised", "[behind]") {
-    connected = false;
-    make("a");
-    const auto file = handle("a");
-    write(*file, 0, "mine");
-    REQUIRE(world.run(file->commit(times())));
-    store.reset();
-    disk.kill_process();
-    CHECK(try_open().error().is(base::Code::disconnected));
-    connected = true;
-    store = open();
-    CHECK(below.content("a") == "mine");
 }
 
 }  // namespace
