@@ -3,7 +3,6 @@ import contextlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import time
 
@@ -21,7 +20,7 @@ class Hung(Exception):
     pass
 
 
-def needs_fuse(test):
+def needs_fuse(test, patience=PATIENCE):
     """Skips where the machine cannot mount, and ends a call that hangs."""
     def run(d, tmp):
         if not can_mount():
@@ -31,7 +30,7 @@ def needs_fuse(test):
         def give_up(*_):
             raise Hung("a call on the mount took too long")
         before = signal.signal(signal.SIGALRM, give_up)
-        signal.alarm(PATIENCE)
+        signal.alarm(patience)
         try:
             test(d, tmp)
         finally:
@@ -39,6 +38,10 @@ def needs_fuse(test):
             signal.signal(signal.SIGALRM, before)
     run.__name__ = test.__name__
     return run
+
+
+def takes_minutes(test):
+    return needs_fuse(test, 10 * PATIENCE)
 
 
 @contextlib.contextmanager
@@ -311,29 +314,6 @@ def soon_or_later(act):
         except OSError:
             if time.monotonic() > end:
                 raise
-
-
-@needs_fuse
-def test_mount_carries_programs(d, tmp):
-    with mounted(d, tmp) as folder:
-        repository = f"{folder}/repository"
-        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", repository]
-        subprocess.run(["git", "init", "-q", repository], check=True)
-        for i in range(30):
-            os.makedirs(f"{repository}/d{i % 5}", exist_ok=True)
-            write(f"{repository}/d{i % 5}/f{i}", str(i).encode() * 100)
-        subprocess.run([*git, "add", "."], check=True)
-        subprocess.run([*git, "commit", "-q", "-m", "all"], check=True)
-        subprocess.run([*git, "fsck", "--strict"], check=True, capture_output=True)
-        assert subprocess.run([*git, "status", "--porcelain"], check=True, capture_output=True).stdout == b""
-        base = sqlite3.connect(f"{folder}/base.db")
-        base.execute("create table t(a, b)")
-        for i in range(50):
-            with base:
-                base.execute("insert into t values(?, ?)", (i, "x" * i))
-        assert base.execute("pragma integrity_check").fetchone() == ("ok",)
-        assert base.execute("select count(*) from t").fetchone() == (50,)
-        base.close()
 
 
 @needs_fuse

@@ -1,0 +1,148 @@
+"""A mounted folder whose mount or daemon dies or stops in the middle. Run by run.py; needs /dev/fuse."""
+import contextlib
+import mmap
+import os
+import random
+import signal
+import subprocess
+
+from mount import PATIENCE, mount_process, mounted, needs_fuse, read, s3, soon_or_later, takes_minutes, write
+
+# Each line on its standard output is a promise: this many records of the file are synced.
+SYNCER = """
+import os, sys
+path, start = sys.argv[1], int(sys.argv[2])
+file = os.open(path, os.O_RDWR | os.O_CREAT)
+for i in range(start, 1_000_000):
+    os.pwrite(file, b"%07d\\n" % i * 512, i * 4096)
+    os.fsync(file)
+    print(i + 1, flush=True)
+"""
+
+
+def check_synced(content, promised):
+    assert len(content) >= promised * 4096, (len(content), promised)
+    for i in range(promised):
+        assert content[i * 4096:(i + 1) * 4096] == b"%07d\n" % i * 512, i
+
+
+@takes_minutes
+def test_mount_keeps_every_synced_byte_when_something_dies(d, tmp):
+    """Four programs write and sync; then the mount, the daemon or both are killed; what was synced is there."""
+    promised = [0] * 4
+    dice = random.Random(6)
+    os.environ["STATE_DIRECTORY"] = tmp
+    try:
+        for durability in ("daemon", "local"):
+            for victims in (("mount",), ("daemon",), ("daemon", "mount")):
+                with mounted(d, tmp, "--durability", durability) as folder:
+                    writers = [subprocess.Popen(["/usr/bin/python3", "-c", SYNCER, f"{folder}/{i}", str(promised[i])], text=True,
+                                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for i in range(4)]
+                    for _ in range(dice.randrange(3, 12)):
+                        for i, writer in enumerate(writers):
+                            promised[i] = int(writer.stdout.readline())
+                    if "daemon" in victims:
+                        d.kill()
+                    if "mount" in victims:
+                        os.kill(mount_process(folder), signal.SIGKILL)
+                    if "daemon" in victims:
+                        d.start()
+                    for i, writer in enumerate(writers):
+                        # A mount that lives carries its writers over the daemon's end, or tells them of an error.
+                        if "mount" not in victims:
+                            writer.kill()
+                        promised[i] = ([promised[i]] + [int(line) for line in writer.stdout if line.endswith("\n")])[-1]
+                        writer.wait(timeout=PATIENCE)
+                with mounted(d, tmp) as folder:
+                    for i in range(4):
+                        check_synced(soon_or_later(lambda: read(f"{folder}/{i}")), promised[i])
+    finally:
+        del os.environ["STATE_DIRECTORY"]
+    assert d.cli("verify")
+
+
+@needs_fuse
+def test_mount_of_a_stopped_daemon_reads_on_and_can_be_killed(d, tmp):
+    """What is cached is read; a program that must wait for the daemon can be killed; all goes on when it goes on."""
+    with mounted(d, tmp) as folder:
+        write(f"{folder}/known", b"k" * 100_000)
+        with open(f"{folder}/known", "rb") as known:
+            known.read()
+            d.process.send_signal(signal.SIGSTOP)
+            try:
+                for at in range(0, 100_000, 10_000):
+                    assert os.pread(known.fileno(), 10_000, at) == b"k" * 10_000
+                assert os.fstat(known.fileno()).st_size == 100_000
+                for act in ("open('never-asked')", "open('new', 'w')", "os.listdir()", "os.rename('known', 'x')"):
+                    ends_when_killed(folder, act)
+                waiting = subprocess.Popen(["/usr/bin/python3", "-c", "import sys; open(sys.argv[1], 'wb').write(b'late')",
+                                            f"{folder}/late"])
+            finally:
+                d.process.send_signal(signal.SIGCONT)
+        assert waiting.wait(timeout=PATIENCE) == 0
+        assert read(f"{folder}/late") == b"late" and s3(d, "GET", "late") == (200, b"late")
+
+
+def ends_when_killed(folder, act):
+    """Starts a program that waits for the daemon and kills it: it ends, where a hung one could not."""
+    code = f"import os, sys; os.chdir(sys.argv[1]); print('in', flush=True); {act}"
+    with subprocess.Popen(["/usr/bin/python3", "-c", code, folder], stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline() == b"in\n"
+        while not sleeps(program.pid):
+            assert program.poll() is None, f"{act} did not wait for the daemon"
+        program.kill()
+        program.wait(timeout=PATIENCE)
+
+
+def sleeps(process):
+    """proc(5): the state of a program that waits for an answer."""
+    try:
+        return read(f"/proc/{process}/stat").rpartition(b")")[2].split()[0] == b"S"
+    except OSError:
+        return False
+
+
+@takes_minutes
+def test_mount_holds_random_operations_with_mappings(d, tmp):
+    """Writes, reads, mappings, cuts, holes and new opens of one file, against a copy in memory."""
+    for durability in ("daemon", "local"):
+        os.environ["STATE_DIRECTORY"] = tmp
+        with mounted(d, tmp, "--durability", durability) as folder, contextlib.ExitStack() as files:
+            del os.environ["STATE_DIRECTORY"]
+            check_random_operations(f"{folder}/{durability}", random.Random(durability), files)
+            body = read(f"{folder}/{durability}")
+        assert s3(d, "GET", durability) == (200, body)
+
+
+def check_random_operations(path, dice, files):
+    copy = bytearray()
+    file = files.enter_context(open(path, "w+b", buffering=0))
+    for step in range(1500):
+        act = dice.choice(["write", "read", "map", "cut", "punch", "sync", "open"])
+        at, size = dice.randrange(400_000), dice.randrange(1, 60_000)
+        if act == "write":
+            part = dice.randbytes(size)
+            assert os.pwrite(file.fileno(), part, at) == size
+            copy.extend(bytes(max(0, at - len(copy))))
+            copy[at:at + size] = part
+        elif act == "read":
+            assert os.pread(file.fileno(), size, at) == copy[at:at + size], (step, at, size)
+        elif act == "map" and at + size <= len(copy):
+            with mmap.mmap(file.fileno(), len(copy)) as view:
+                assert view[at:at + size] == copy[at:at + size], (step, at, size)
+                view[at:at + size] = copy[at:at + size] = dice.randbytes(size)
+        elif act == "cut":
+            size = dice.randrange(500_000)
+            os.ftruncate(file.fileno(), size)
+            copy = copy[:size] + bytes(max(0, size - len(copy)))
+        elif act == "punch" and at + size <= len(copy):
+            subprocess.run(["fallocate", "-p", "-o", str(at), "-l", str(size), path], check=True)
+            copy[at:at + size] = bytes(size)
+        elif act == "sync":
+            os.fsync(file.fileno())
+        elif act == "open":
+            file.close()
+            file = files.enter_context(open(path, "r+b", buffering=0))
+        assert os.fstat(file.fileno()).st_size == len(copy), (step, act)
+    file.close()
+    assert read(path) == copy
