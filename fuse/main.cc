@@ -1,4 +1,5 @@
 // larder-mount: one bucket as a folder, in a process of its own. `larder mount` and mount(8) start it.
+#include "fuse/at_login.h"
 #include "fuse/mount.h"
 #include "fuse/mount_options.h"
 #include "replication/remote/remote_store.h"
@@ -118,8 +119,9 @@ int mount_in_background(const fuse::MountCommand& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto command = fuse::parse_mount_command(argc, argv);
+    auto command = fuse::parse_mount_command(argc, argv);
     if (!command) return command.error();
+    if (command->at_login) return fuse::mount_at_login(std::move(*command));
     struct stat there{};
     if (::stat(command->folder.c_str(), &there) != 0 || !S_ISDIR(there.st_mode)) {
         std::cerr << "error: there is no folder \"" << command->folder << "\".  [no-such-file]\n  fix: mkdir -p "

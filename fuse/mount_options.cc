@@ -81,6 +81,19 @@ std::optional<std::string> take_mount_words(MountCommand& command, const std::ve
     return std::nullopt;
 }
 
+// The options as they were given, but for how this process runs.
+void take_given(MountCommand& command, const CLI::App& app) {
+    for (const auto* const option : app.get_options()) {
+        const auto name = option->get_name();
+        if (option->get_positional() || name == "--enable" || name == "--foreground") continue;
+        for (const auto& value : option->results()) {
+            command.given.push_back(name);
+            if (option->get_items_expected_max() > 0)
+                command.given.push_back(name == "--socket" ? command.socket : value);
+        }
+    }
+}
+
 }  // namespace
 
 std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
@@ -103,6 +116,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
                    "daemon: close and fsync wait until larderd has stored it; local: fsync waits for a journal on this "
                    "machine's disk, close for nothing")
         ->type_name("daemon|local");
+    app.add_flag("--enable", command.at_login, "mount it now and at every login of this user");
     app.add_flag("-f,--foreground", command.foreground, "stay in the foreground and log to the terminal");
     app.add_option("--log-level", command.log_level, "debug, info, warning or error");
     std::vector<std::string> lists;
@@ -132,6 +146,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
         char whole[PATH_MAX];
         if (::realpath(path->c_str(), whole) != nullptr) *path = whole;
     }
+    take_given(command, app);
     command.options.read_only = command.read_only;
     command.journal = journal_of(command.folder);
     return command;

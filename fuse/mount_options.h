@@ -15,6 +15,8 @@ struct MountCommand {
     std::string access_key;  // empty: by the rights of this user on the socket
     std::string secret;
     bool foreground = false;
+    bool at_login = false;           // "--enable"
+    std::vector<std::string> given;  // the options as they were given, but for these two
     bool read_only = false;
     bool allow_other = false;
     std::string log_level = "warning";

@@ -310,7 +310,7 @@ def test_a_bucket_is_mounted_by_fstab_by_hand_and_at_login(packages, _):
         # The line of the unit for users, with its instance and home written out.
         with open(machine.path("/usr/lib/systemd/user/larder-mount@.service"), encoding="utf-8") as f:
             line = re.search(r"^ExecStart=(.*)$", f.read(), re.M).group(1)
-        words = line.replace("$LARDER_MOUNT_OPTIONS ", "").replace("%h/Larder", "/home/member/Larder").replace("%i", "home")
+        words = line.replace("$LARDER_MOUNT_OPTIONS ", "").replace("${LARDER_FOLDER}", "/home/member/Larder/home").replace("%i", "home")
         machine.run("mkdir", "-p", "/home/member/Larder/home", user="member")
         login = Service(machine, words.split(), "member", machine.root + ".log")
         assert machine.run("cat", "/home/member/Larder/home/letter", user="member").stdout == "by-fstab\n"
@@ -361,6 +361,15 @@ def test_systemd_runs_it_confined_and_restarts_it(packages, work):
         assert booted.run("runuser", "-u", "member", "--", "cat", "/home/member/Larder/home/letter").stdout == "hello\n"
         booted.run(*user, "stop", "larder-mount@home")
         assert not booted.run("ls", "/home/member/Larder/home").stdout, "the mount is still there"
+        # The same by one word, for any folder; what it says ends it for good.
+        runtime = "XDG_RUNTIME_DIR=/run/user/" + booted.run("id", "-u", "member").stdout.strip()
+        member = ["runuser", "-u", "member", "--", "env", runtime, "HOME=/home/member"]
+        said = booted.run(*member, "larder", "mount", "home", "/home/member/Mine", "--enable", "--durability", "local").stdout
+        assert booted.run(*member, "cat", "/home/member/Mine/letter").stdout == "hello\n"
+        assert booted.run(*member, "systemctl", "--user", "is-enabled", "larder-mount@home").stdout == "enabled\n"
+        assert booted.run("stat", "-c", "%a", "/home/member/.config/larder/home.env").stdout == "600\n"
+        booted.run(*member, *re.search(r"no more:  (.*)", said).group(1).split())
+        assert not booted.run("ls", "/home/member/Mine").stdout, "the mount is still there"
         # Killed, it comes again; with wrong settings it stays down.
         before = main_pid()
         booted.run("kill", "-9", before)
