@@ -26,17 +26,30 @@ Task<Result<void>> Content::move_to(std::unique_ptr<engine::FileHandle> handle) 
     auto turn = co_await turn_.acquire();
     const auto key = handle->entry().key;
     if (bound_to(key)) co_return Result<void>();
-    CO_TRY_VOID(co_await send_run());
-    {
-        auto all = co_await window_.acquire(kWindowBytes);
-        CO_TRY_VOID(check());
-    }
+    CO_TRY_VOID(co_await send_all());
     const auto from = handle_;
     const std::shared_ptr<engine::FileHandle> to = std::move(handle);
     CO_TRY_VOID(co_await to->truncate(0));
     if (size_ > 0) CO_TRY_VOID(co_await to->copy_from(*from, 0, 0, size_));
     handle_ = to;
     bound_ = key;
+    co_return Result<void>();
+}
+
+Task<Result<void>> Content::follow_on(std::unique_ptr<engine::FileHandle> handle) {
+    auto turn = co_await turn_.acquire();
+    // Another commit was faster.
+    if (!changed_ || !appended_from_) co_return Result<void>();
+    CO_TRY_VOID(co_await send_all());
+    const auto from = handle_;
+    const std::shared_ptr<engine::FileHandle> to = std::move(handle);
+    const auto end = to->size();
+    const auto length = size_ - *appended_from_;
+    CO_TRY_VOID(co_await to->copy_from(*from, *appended_from_, end, length));
+    handle_ = to;
+    bound_ = to->entry().key;
+    appended_from_ = end;
+    size_ = end + length;
     co_return Result<void>();
 }
 
@@ -54,8 +67,19 @@ Task<Result<Buffer>> Content::read(std::uint64_t offset, std::uint64_t length) {
     co_return co_await done.future();
 }
 
+Task<Result<void>> Content::append(Buffer data) {
+    auto turn = co_await turn_.acquire();
+    if (!changed_) appended_from_ = size_;
+    co_return co_await put(size_, std::move(data));
+}
+
 Task<Result<void>> Content::write(std::uint64_t offset, Buffer data) {
     auto turn = co_await turn_.acquire();
+    appended_from_.reset();
+    co_return co_await put(offset, std::move(data));
+}
+
+Task<Result<void>> Content::put(std::uint64_t offset, Buffer data) {
     CO_TRY_VOID(check());
     const auto end = offset + data.size();
     const bool adjacent = run_size_ > 0 && offset == run_offset_ + run_size_ && run_size_ + data.size() <= run_.size();
@@ -86,6 +110,13 @@ Task<Result<void>> Content::send_run() {
     co_return check();
 }
 
+// Everything must have arrived before it can be made durable, or taken along.
+Task<Result<void>> Content::send_all() {
+    CO_TRY_VOID(co_await send_run());
+    auto all = co_await window_.acquire(kWindowBytes);
+    co_return check();
+}
+
 Task<void> Content::send(std::shared_ptr<engine::FileHandle> handle, std::uint64_t offset, Buffer data,
                          io::Semaphore::Permit permit) {
     note(co_await handle->write(offset, std::move(data)));
@@ -104,6 +135,7 @@ Task<Result<void>> Content::change(Task<Result<void>> task, std::uint64_t size) 
     };
     Doubt doubt{*this};
     changed_ = true;
+    appended_from_.reset();
     const auto done = co_await std::move(task);
     doubt.over = true;
     if (done) size_ = size;
@@ -157,16 +189,13 @@ Task<Result<void>> Content::copy_from(Content& source, std::uint64_t source_offs
 
 Task<Result<engine::FileEntry>> Content::commit(engine::FileAttributes changes, bool soon) {
     auto turn = co_await turn_.acquire();
-    CO_TRY_VOID(co_await send_run());
-    // Everything sent must have arrived before it can be made durable.
-    {
-        auto all = co_await window_.acquire(kWindowBytes);
-        CO_TRY_VOID(check());
-    }
+    CO_TRY_VOID(co_await send_all());
     const auto handle = handle_;
-    CO_TRY(auto entry,
-           soon ? co_await handle->commit_soon(std::move(changes)) : co_await handle->commit(std::move(changes)));
+    CO_TRY(auto entry, appended_from_ ? co_await handle->commit_if_current(std::move(changes))
+                       : soon         ? co_await handle->commit_soon(std::move(changes))
+                                      : co_await handle->commit(std::move(changes)));
     changed_ = false;
+    appended_from_.reset();
     co_return entry;
 }
 

@@ -34,19 +34,27 @@ class Content {
     // stays.
     io::Task<base::Result<base::Buffer>> read(std::uint64_t offset, std::uint64_t length);
     io::Task<base::Result<void>> write(std::uint64_t offset, base::Buffer data);
+    // At the end, wherever that is when it is committed: other doors may append at the same time.
+    io::Task<base::Result<void>> append(base::Buffer data);
     io::Task<base::Result<void>> truncate(std::uint64_t size);
     io::Task<base::Result<void>> punch(std::uint64_t offset, std::uint64_t length);
     io::Task<base::Result<std::uint64_t>> seek(std::uint64_t offset, bool hole);
     io::Task<base::Result<void>> copy_from(Content& source, std::uint64_t source_offset, std::uint64_t offset,
                                            std::uint64_t length);
-    // `soon`: FileHandle::commit_soon.
+    // `soon`: FileHandle::commit_soon. conflict/object: nothing but append() was done since the last one, and another
+    // door has changed the file; follow_on() and again.
     io::Task<base::Result<engine::FileEntry>> commit(engine::FileAttributes changes, bool soon);
+    // Goes on with this handle of the file as it is now; what was appended and not committed is appended to it.
+    io::Task<base::Result<void>> follow_on(std::unique_ptr<engine::FileHandle> handle);
+    bool only_appended() const { return appended_from_.has_value(); }
 
  private:
     static constexpr std::size_t kRunBytes = 1 << 20;
     static constexpr std::size_t kWindowBytes = 8 << 20;  // on their way to the store
 
+    io::Task<base::Result<void>> put(std::uint64_t offset, base::Buffer data);
     io::Task<base::Result<void>> send_run();
+    io::Task<base::Result<void>> send_all();
     io::Task<void> send(std::shared_ptr<engine::FileHandle> handle, std::uint64_t offset, base::Buffer data,
                         io::Semaphore::Permit permit);
     // Carries out a change of the handle's content, after which the file has `size` bytes.
@@ -59,6 +67,7 @@ class Content {
     std::string bound_;
     std::uint64_t size_;
     bool changed_ = false;
+    std::optional<std::uint64_t> appended_from_;  // all that is not committed was appended from here on
     // The run of adjacent writes not sent yet.
     std::uint64_t run_offset_ = 0;
     base::Buffer run_;

@@ -137,12 +137,13 @@ Task<Answer<base::Buffer>> FileSystem::read(FileId id, std::uint64_t offset, std
     co_return data;
 }
 
-Task<Answer<>> FileSystem::write(FileId id, std::uint64_t offset, base::Buffer data) {
+Task<Answer<>> FileSystem::write(FileId id, std::uint64_t offset, base::Buffer data, bool append) {
     const auto open = files_.find(id);
     if (open == files_.end()) co_return refuse(EBADF);
     const auto file = open->second;
     ANSWER(const auto content, co_await content_of(file, true));
-    ANSWER_VOID(co_await content->write(offset, std::move(data)));
+    if (append && offset != content->size()) notifier_.content_changed(file->id);
+    ANSWER_VOID(append ? co_await content->append(std::move(data)) : co_await content->write(offset, std::move(data)));
     file->entry.attributes.mtime_ns = file->entry.attributes.ctime_ns = now_ns();
     co_return Answer<>();
 }
@@ -156,6 +157,16 @@ Task<Answer<>> FileSystem::set_size(NodePtr file, std::uint64_t size) {
     co_return Answer<>();
 }
 
+// Another door has changed what this one appends to.
+Task<Answer<>> FileSystem::follow_on(NodePtr file) {
+    ANSWER(auto key, key_of(*file));
+    auto there = co_await store_.open(std::move(key));
+    if (!there) co_return refuse(there.error().is(base::Code::not_found) ? ESTALE : errno_of(there.error()));
+    ANSWER_VOID(co_await file->content->follow_on(std::move(*there)));
+    notifier_.content_changed(file->id);
+    co_return Answer<>();
+}
+
 Task<Answer<>> FileSystem::commit(NodePtr file, bool soon) {
     const auto content = file->content;
     // What has no name any more is nobody's to read later.
@@ -164,7 +175,12 @@ Task<Answer<>> FileSystem::commit(NodePtr file, bool soon) {
     engine::FileAttributes times;
     times.mtime_ns = file->entry.attributes.mtime_ns;
     times.ctime_ns = file->entry.attributes.ctime_ns;
-    const auto done = co_await content->commit(times, soon);
+    auto done = co_await content->commit(times, soon);
+    while (!done && done.error().is(base::Code::conflict, base::Subject::object) &&
+           (content->only_appended() || !content->changed())) {
+        ANSWER_VOID(co_await follow_on(file));
+        done = co_await content->commit(times, soon);
+    }
     if (const auto key = key_of(*file)) ahead_.change(*key);
     if (!done) {
         if (file->gone()) co_return Answer<>();

@@ -115,7 +115,8 @@ class FileSystem {
     Task<Answer<std::pair<Found, Opened>>> create(NodeId parent, std::string name, std::uint32_t mode, int flags,
                                                   Caller caller);
     Task<Answer<base::Buffer>> read(FileId file, std::uint64_t offset, std::uint64_t length);
-    Task<Answer<>> write(FileId file, std::uint64_t offset, base::Buffer data);
+    // `append`: at the end of the file, as O_APPEND; `offset` is where the kernel believes that to be.
+    Task<Answer<>> write(FileId file, std::uint64_t offset, base::Buffer data, bool append = false);
     Task<Answer<>> flush(FileId file);
     Task<Answer<>> sync(FileId file);
     Task<void> release(FileId file);
@@ -170,6 +171,7 @@ class FileSystem {
     Task<Answer<std::shared_ptr<Content>>> content_of(NodePtr node, bool for_writing);
     // `soon`: for close, which may be answered before it is durable against a power cut (FileHandle::commit_soon).
     Task<Answer<>> commit(NodePtr node, bool soon);
+    Task<Answer<>> follow_on(NodePtr file);
     // Before its last name goes: an open file stays readable.
     Task<Answer<>> hold_content(NodePtr node);
     void drop_content(const NodePtr& node);

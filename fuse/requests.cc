@@ -220,8 +220,10 @@ void on_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fus
           [request](base::Buffer data) { fuse_reply_buf(request, data.chars().data(), data.size()); });
 }
 void on_write(fuse_req_t request, fuse_ino_t, const char* bytes, std::size_t size, off_t offset, fuse_file_info* info) {
-    auto task =
-        files(request).write(info->fh, static_cast<std::uint64_t>(offset), base::Buffer::copy_of({bytes, size}));
+    // Pages of a mapping are written where they are.
+    const bool append = (info->flags & O_APPEND) != 0 && info->writepage == 0;
+    auto task = files(request).write(info->fh, static_cast<std::uint64_t>(offset), base::Buffer::copy_of({bytes, size}),
+                                     append);
     serve(request, std::move(task), [request, size] { fuse_reply_write(request, size); });
 }
 void on_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

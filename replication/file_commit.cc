@@ -376,15 +376,16 @@ Task<Result<void>> FileCommit::compact() {
     co_return Result<void>();
 }
 
-Task<Result<FileVersion>> FileCommit::run(FileAttributes changes) {
+Task<Result<FileVersion>> FileCommit::run(FileAttributes changes, bool only_current) {
     CO_TRY_VOID(co_await compact());
     const auto of_base = [](const Span& s) { return s.piece != kNone; };
     Owners owners;
     for (const auto& span : spans_) {
         if (of_base(span)) owners.insert(span.owner);
     }
-    auto written = co_await attempt(changes, !owners.empty());
-    if (written || owners.empty() || !written.error().is(Code::conflict, Subject::object)) co_return written;
+    auto written = co_await attempt(changes, only_current || !owners.empty());
+    if (written || only_current || owners.empty() || !written.error().is(Code::conflict, Subject::object))
+        co_return written;
     // The key holds another version, and may have let the base's owners go: an owner is named by one row once.
     CO_TRY_VOID(co_await own(std::move(owners), Rewriting::none));
     co_return co_await attempt(std::move(changes), false);

@@ -24,8 +24,8 @@ class FileCommit {
                std::shared_ptr<const FileVersion> base, const std::vector<Run>& runs, std::uint64_t size);
     ~FileCommit();
 
-    // Writes the row; several attempts where the key holds another version.
-    Task<Result<FileVersion>> run(FileAttributes changes);
+    // Writes the row; where the key holds another version: conflict/object if `only_current`, else several attempts.
+    Task<Result<FileVersion>> run(FileAttributes changes, bool only_current);
     // After it has succeeded: whether the row names what this one wrote.
     bool names(const WriteState& writer) const;
 

@@ -81,7 +81,10 @@ class FileHandle {
     // by now, the last writer wins whole: this content replaces it. not_found/object: the key is gone (nothing is made
     // again; the content of the handle stays readable). Failing keeps what was written: commit may be repeated.
     virtual Task<Result<FileEntry>> commit(FileAttributes changes) = 0;
-    // For close(2): the same, but a store that writes behind may answer before it is durable against a power cut.
+    // The same, only over the version that was opened or committed last through this handle: conflict/object when the
+    // key holds another by now, and what was written stays. For content that is to follow on what is there.
+    virtual Task<Result<FileEntry>> commit_if_current(FileAttributes changes) = 0;
+    // For close(2): as commit, but a store that writes behind may answer before it is durable against a power cut.
     virtual Task<Result<FileEntry>> commit_soon(FileAttributes changes) { return commit(std::move(changes)); }
 };
 

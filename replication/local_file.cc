@@ -202,7 +202,7 @@ Task<Result<void>> LocalFile::punch(std::uint64_t offset, std::uint64_t length) 
 
 // ---- Committing ---------------------------------------------------------------------------------------------------
 
-Task<Result<FileEntry>> LocalFile::commit(FileAttributes changes) {
+Task<Result<FileEntry>> LocalFile::commit_as(FileAttributes changes, bool only_current) {
     auto order = co_await order_.acquire();
     const auto committing = co_await committing_.acquire();
     if (!changed()) {
@@ -222,11 +222,11 @@ Task<Result<FileEntry>> LocalFile::commit(FileAttributes changes) {
     std::optional<FileCommit> blocks;
     Result<FileVersion> written;
     if (is_inline) {
-        written = co_await commit_inline(std::move(whole), std::move(changes));
+        written = co_await commit_inline(std::move(whole), std::move(changes), only_current);
     } else {
         CO_TRY_VOID(co_await recover_writers(writers));
         blocks.emplace(engine_, entry_.key, target_, whole.base, whole.runs, whole.size);
-        written = co_await blocks->run(std::move(changes));
+        written = co_await blocks->run(std::move(changes), only_current);
     }
     if (!written) co_return fail(written.error());
     for (const auto& writer : writers) {
@@ -248,10 +248,11 @@ void LocalFile::adopt(FileVersion version, std::uint64_t round) {
     base_ = std::make_shared<FileVersion>(std::move(version));
 }
 
-Task<Result<FileVersion>> LocalFile::commit_inline(View whole, FileAttributes changes) {
+Task<Result<FileVersion>> LocalFile::commit_inline(View whole, FileAttributes changes, bool only_current) {
+    LocalEngine::NewContent content;
+    if (only_current) content.base = whole.base->object.version;
     auto body = base::Buffer::allocate(whole.size);
     CO_TRY_VOID(co_await fill(std::move(whole), 0, body.writable()));
-    LocalEngine::NewContent content;
     content.size = body.size();
     content.is_inline = true;
     content.body = body.chars();

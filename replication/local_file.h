@@ -22,7 +22,10 @@ class LocalFile final : public FileHandle {
     Task<Result<void>> copy_from(FileHandle& source, std::uint64_t source_offset, std::uint64_t offset,
                                  std::uint64_t length) override;
     bool changed() const override { return changes_ != committed_; }
-    Task<Result<FileEntry>> commit(FileAttributes changes) override;
+    Task<Result<FileEntry>> commit(FileAttributes changes) override { return commit_as(std::move(changes), false); }
+    Task<Result<FileEntry>> commit_if_current(FileAttributes changes) override {
+        return commit_as(std::move(changes), true);
+    }
 
  private:
     // What a call sees: the content as of its turn, whatever is done to the file while it waits for the disk.
@@ -42,7 +45,8 @@ class LocalFile final : public FileHandle {
     Task<Result<void>> fill(View view, std::uint64_t offset, std::span<std::byte> out);
     Task<Result<base::Buffer>> read_run(Run run, std::shared_ptr<const FileVersion> base);
     Task<Result<std::vector<Run>>> take_over(View source);
-    Task<Result<FileVersion>> commit_inline(View whole, FileAttributes changes);
+    Task<Result<FileEntry>> commit_as(FileAttributes changes, bool only_current);
+    Task<Result<FileVersion>> commit_inline(View whole, FileAttributes changes, bool only_current);
     Task<Result<FileEntry>> commit_attributes(FileAttributes changes);
     void adopt(FileVersion version, std::uint64_t round);
 

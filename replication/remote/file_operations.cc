@@ -206,7 +206,8 @@ io::Task<Content> FileConnection::run(CopyFrom ask) {
 
 io::Task<Content> FileConnection::run(Commit ask) {
     CO_TRY(const auto file, handle(ask.handle));
-    CO_TRY(auto entry, co_await file->commit(std::move(ask.changes)));
+    CO_TRY(auto entry, ask.only_current ? co_await file->commit_if_current(std::move(ask.changes))
+                                        : co_await file->commit(std::move(ask.changes)));
     co_return io::Message{encode_answer(Committed{std::move(entry), state_of(*file)}), {}};
 }
 

@@ -14,7 +14,7 @@
 namespace larder::remote {
 
 constexpr const char* kService = "files";
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 constexpr std::size_t kNonceBytes = 32;
 
 using HandleNumber = std::uint64_t;  // of one connection; never given twice
@@ -145,7 +145,8 @@ struct CopyFrom {
 struct Commit {
     HandleNumber handle = 0;
     FileAttributes changes;
-    auto members(this auto& self) { return std::tie(self.handle, self.changes); }
+    bool only_current = false;
+    auto members(this auto& self) { return std::tie(self.handle, self.changes, self.only_current); }
 };
 
 using Request = std::variant<BeginSession, Prove, Find, List, Create, SetAttributes, SetXattr, Remove, Rename, Exchange,

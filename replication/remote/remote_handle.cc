@@ -142,12 +142,13 @@ Task<Result<void>> RemoteHandle::copy_from(FileHandle& source, std::uint64_t sou
     co_return Result<void>();
 }
 
-Task<Result<engine::FileEntry>> RemoteHandle::commit(FileAttributes changes) {
+Task<Result<engine::FileEntry>> RemoteHandle::commit_as(FileAttributes changes, bool only_current) {
     const auto inside = inside_;
     std::uint64_t mark = 0;
-    CO_TRY(const auto answer, co_await ask_changing(inside, [changes, &mark, inside](HandleNumber number) {
+    CO_TRY(const auto answer,
+           co_await ask_changing(inside, [changes, only_current, &mark, inside](HandleNumber number) {
                mark = inside->changes;
-               return Commit{number, changes};
+               return Commit{number, changes, only_current};
            }));
     CO_TRY(auto committed, decode_answer<Committed>(answer.body));
     // What was written after it began stays uncommitted.

@@ -23,9 +23,15 @@ class RemoteHandle final : public engine::FileHandle {
     io::Task<base::Result<std::uint64_t>> seek(std::uint64_t offset, bool hole) override;
     io::Task<base::Result<void>> copy_from(FileHandle& source, std::uint64_t source_offset, std::uint64_t offset,
                                            std::uint64_t length) override;
-    io::Task<base::Result<engine::FileEntry>> commit(FileAttributes changes) override;
+    io::Task<base::Result<engine::FileEntry>> commit(FileAttributes changes) override {
+        return commit_as(std::move(changes), false);
+    }
+    io::Task<base::Result<engine::FileEntry>> commit_if_current(FileAttributes changes) override {
+        return commit_as(std::move(changes), true);
+    }
 
  private:
+    io::Task<base::Result<engine::FileEntry>> commit_as(FileAttributes changes, bool only_current);
     using Content = Keeper::Content;
 
     // Shared with calls under way.

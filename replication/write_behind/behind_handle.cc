@@ -113,6 +113,9 @@ class BehindHandle final : public engine::FileHandle {
     Task<Result<FileEntry>> commit(FileAttributes changes) override {
         return store_.commit(file_, std::move(changes), true);
     }
+    Task<Result<FileEntry>> commit_if_current(FileAttributes changes) override {
+        return store_.commit_if_current(file_, std::move(changes));
+    }
     Task<Result<FileEntry>> commit_soon(FileAttributes changes) override {
         return store_.commit(file_, std::move(changes), false);
     }

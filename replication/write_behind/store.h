@@ -43,6 +43,7 @@ class WriteBehind final : public FileStore {
     // Waits until all that was promised of the file is stored.
     Task<Result<void>> store_now(FilePtr file);
     Task<Result<FileEntry>> commit(FilePtr file, FileAttributes changes, bool durable);
+    Task<Result<FileEntry>> commit_if_current(FilePtr file, FileAttributes changes);
 
     // ---- recovery.cc ----
     Task<Result<void>> recover();
@@ -58,7 +59,7 @@ class WriteBehind final : public FileStore {
     // Before names change: what is stored must not come back out of the journal.
     Task<Result<void>> settle_names(std::vector<std::string> keys);
     Result<void> note(const FilePtr& file);
-    Task<Result<FileEntry>> commit_through(FilePtr file, FileAttributes changes);
+    Task<Result<FileEntry>> commit_through(FilePtr file, FileAttributes changes, bool only_current);
     // storing.cc
     Task<void> store_file(FilePtr file);
     Task<Result<void>> store_once(FilePtr file);

@@ -256,13 +256,15 @@ Result<void> WriteBehind::note(const FilePtr& file) {
     return {};
 }
 
-Task<Result<FileEntry>> WriteBehind::commit_through(FilePtr file, FileAttributes changes) {
+Task<Result<FileEntry>> WriteBehind::commit_through(FilePtr file, FileAttributes changes, bool only_current) {
     CO_TRY_VOID(co_await store_now(file));
     const auto order = co_await file->order.acquire();
     CO_TRY_VOID(co_await need_handle(file));
     const auto count = file->writes.size();
     const auto round = file->changes;
-    CO_TRY(auto entry, co_await file->handle->commit(std::move(changes)));
+    const auto handle = file->handle;
+    CO_TRY(auto entry, only_current ? co_await handle->commit_if_current(std::move(changes))
+                                    : co_await handle->commit(std::move(changes)));
     file->drop_writes(count);
     file->committed = round;
     if (file->changes == round) file->through = false;
@@ -271,12 +273,18 @@ Task<Result<FileEntry>> WriteBehind::commit_through(FilePtr file, FileAttributes
     co_return entry;
 }
 
+// Only the store knows what is there. A file that it has not heard of is nobody else's.
+Task<Result<FileEntry>> WriteBehind::commit_if_current(FilePtr file, FileAttributes changes) {
+    if (file->creation) return commit(std::move(file), std::move(changes), true);
+    return commit_through(std::move(file), std::move(changes), true);
+}
+
 Task<Result<FileEntry>> WriteBehind::commit(FilePtr file, FileAttributes changes, bool durable) {
     if (file->error) co_return fail(*file->error);
     const auto other = pending(file->key);
     if (other && other != file) CO_TRY_VOID(co_await store_now(other));
     const bool here = file->creation || (!file->through && !file->writes.empty());
-    if (!here) co_return co_await commit_through(file, std::move(changes));
+    if (!here) co_return co_await commit_through(file, std::move(changes), false);
     const auto set = [](auto& into, const auto& from) {
         if (from) into = from;
     };

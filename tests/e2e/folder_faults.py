@@ -102,6 +102,35 @@ def sleeps(process):
         return False
 
 
+APPENDER = """
+import os, sys
+for i in range(int(sys.argv[3])):
+    with open(sys.argv[1], "a") as log:
+        log.write(f"{sys.argv[2]} {i}\\n")
+"""
+
+
+@takes_minutes
+def test_mount_loses_no_line_that_two_mounts_append(d, tmp):
+    other = os.path.join(tmp, "other")
+    os.makedirs(other)
+    lines = 150
+    for durability in ("daemon", "local"):
+        os.environ["STATE_DIRECTORY"] = tmp
+        words = ("--durability", durability)
+        with mounted(d, tmp, *words) as folder, mounted(d, other, *words) as elsewhere:
+            del os.environ["STATE_DIRECTORY"]
+            write(f"{folder}/log", b"", sync=True)
+            appenders = [subprocess.Popen(["/usr/bin/python3", "-c", APPENDER, f"{where}/log", name, str(lines)])
+                         for name, where in (("a", folder), ("b", elsewhere), ("c", folder))]
+            for appender in appenders:
+                assert appender.wait(timeout=4 * PATIENCE) == 0
+        there = s3(d, "GET", "log")[1].decode().splitlines()
+        assert sorted(there) == sorted(f"{name} {i}" for name in "abc" for i in range(lines)), len(there)
+        for name in "abc":
+            assert [line for line in there if line.startswith(name)] == [f"{name} {i}" for i in range(lines)]
+
+
 @takes_minutes
 def test_mount_holds_random_operations_with_mappings(d, tmp):
     """Writes, reads, mappings, cuts, holes and new opens of one file, against a copy in memory."""

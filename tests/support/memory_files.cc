@@ -71,6 +71,13 @@ class MemoryHandle final : public engine::FileHandle {
         changed_ = true;
         co_return Result<void>();
     }
+    Task<Result<FileEntry>> commit_if_current(engine::FileAttributes changes) override {
+        const auto there = tree_->find(entry_.key).object;
+        if (changed_ && there && there->version != entry_.version) {
+            co_return fail(Code::conflict, Subject::object, "the object changed meanwhile.");
+        }
+        co_return co_await commit(std::move(changes));
+    }
     Task<Result<FileEntry>> commit(engine::FileAttributes changes) override {
         CO_TRY_VOID(co_await pass("commit"));
         CO_TRY(entry_, tree_->commit(entry_.key, changed_ ? &content_ : nullptr, changes));

@@ -191,6 +191,30 @@ TEST_CASE("the last writer wins whole", "[file]") {
     CHECK(node.comes_to_blocks(5));
 }
 
+TEST_CASE("a commit that must follow on what was seen last is refused over anything else", "[file]") {
+    for (const auto size : {std::size_t{100}, std::size_t{3 * kMiB}}) {
+        Node node;
+        const auto id = node.bucket("b");
+        const auto body = pattern(size);
+        REQUIRE(node.put(id, "k", body));
+        OpenFile file(node, id, "k");
+        REQUIRE(file.write(size, "first"));
+        REQUIRE(node.run(file.handle->commit_if_current({})));
+        OpenFile other(node, id, "k");
+        REQUIRE(file.write(file.handle->size(), "second"));
+        REQUIRE(other.write(other.handle->size(), "theirs"));
+        REQUIRE(node.run(other.handle->commit_if_current({})));
+        CHECK(node.run(file.handle->commit_if_current({})).error().is(Code::conflict, Subject::object));
+        // What was written is still there, and follows on what the other wrote.
+        OpenFile again(node, id, "k");
+        REQUIRE(again.copy_from(file, size + 5, again.handle->size(), 6));
+        REQUIRE(node.run(again.handle->commit_if_current({})));
+        CHECK((object_bytes(node, id, "k") == body + "firsttheirssecond"));
+        file.handle.reset();
+        CHECK(node.damage().empty());
+    }
+}
+
 TEST_CASE("what was not committed is given up: at once, and after a sudden end", "[file]") {
     Node node;
     const auto id = node.bucket("b");

@@ -235,6 +235,37 @@ TEST_CASE_METHOD(Fixture, "a second mount sees a change when it opens the file",
     CHECK(second.find("a").error() == ENOENT);
 }
 
+TEST_CASE_METHOD(Fixture, "what two mounts append is all there, whoever closes last", "[fuse]") {
+    const auto second_store = store.another();
+    Mount second(world, *second_store);
+    REQUIRE(mount.put("log", "begin\n"));
+    const auto one = mount.open("log", O_WRONLY | O_APPEND)->file;
+    const auto two = second.open("log", O_WRONLY | O_APPEND)->file;
+    const auto append = [](Mount& to, FileId file, std::uint64_t believed, const std::string& bytes) {
+        return to.run(to.files().write(file, believed, base::Buffer::copy_of(bytes), true));
+    };
+    REQUIRE(append(mount, one, 6, "one\n"));
+    REQUIRE(append(second, two, 6, "two\n"));
+    REQUIRE(second.run(second.files().sync(two)));
+    second.told() = {};
+    mount.told() = {};
+    REQUIRE(mount.run(mount.files().flush(one)));
+    CHECK(store.content("log") == "begin\ntwo\none\n");
+    CHECK(mount.told().nodes.contains(mount.find("log")->node));
+    REQUIRE(append(second, two, 10, "more\n"));
+    store.put("elsewhere", "x");
+    REQUIRE(second.run(second.files().flush(two)));
+    CHECK(store.content("log") == "begin\ntwo\none\nmore\n");
+    CHECK(*mount.get("log") == "begin\ntwo\none\nmore\n");
+    // Who also wrote elsewhere has a version of the whole, as ever.
+    REQUIRE(append(mount, one, 18, "a"));
+    REQUIRE(mount.write(one, 0, "B"));
+    REQUIRE(append(second, two, 18, "b"));
+    REQUIRE(second.run(second.files().sync(two)));
+    REQUIRE(mount.run(mount.files().flush(one)));
+    CHECK(store.content("log") == "Begin\ntwo\none\nmore\na");
+}
+
 TEST_CASE_METHOD(Fixture, "the kernel is told of changes made elsewhere, not of its own", "[fuse]") {
     REQUIRE(mount.put("a", "one"));
     REQUIRE(mount.mkdir("d"));
