@@ -27,13 +27,7 @@ Task<Result<void>> Content::move_to(std::unique_ptr<engine::FileHandle> handle) 
     const auto key = handle->entry().key;
     if (bound_to(key)) co_return Result<void>();
     CO_TRY_VOID(co_await send_all());
-    const auto from = handle_;
-    const std::shared_ptr<engine::FileHandle> to = std::move(handle);
-    CO_TRY_VOID(co_await to->truncate(0));
-    if (size_ > 0) CO_TRY_VOID(co_await to->copy_from(*from, 0, 0, size_));
-    handle_ = to;
-    bound_ = key;
-    co_return Result<void>();
+    co_return co_await take_along(std::move(handle));
 }
 
 Task<Result<void>> Content::follow_on(std::unique_ptr<engine::FileHandle> handle) {
@@ -41,14 +35,19 @@ Task<Result<void>> Content::follow_on(std::unique_ptr<engine::FileHandle> handle
     // Another commit was faster.
     if (!changed_ || !appended_from_) co_return Result<void>();
     CO_TRY_VOID(co_await send_all());
+    co_return co_await take_along(std::move(handle));
+}
+
+Task<Result<void>> Content::take_along(std::shared_ptr<engine::FileHandle> to) {
     const auto from = handle_;
-    const std::shared_ptr<engine::FileHandle> to = std::move(handle);
+    const auto begin = appended_from_.value_or(0);
+    const auto length = size_ - begin;
+    if (!appended_from_) CO_TRY_VOID(co_await to->truncate(0));
     const auto end = to->size();
-    const auto length = size_ - *appended_from_;
-    CO_TRY_VOID(co_await to->copy_from(*from, *appended_from_, end, length));
+    if (length > 0) CO_TRY_VOID(co_await to->copy_from(*from, begin, end, length));
     handle_ = to;
     bound_ = to->entry().key;
-    appended_from_ = end;
+    if (appended_from_) appended_from_ = end;
     size_ = end + length;
     co_return Result<void>();
 }

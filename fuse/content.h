@@ -52,6 +52,9 @@ class Content {
     static constexpr std::size_t kRunBytes = 1 << 20;
     static constexpr std::size_t kWindowBytes = 8 << 20;  // on their way to the store
 
+    // What is not committed becomes the handle's: what was appended behind its end, else everything in its place. The
+    // content goes on with it. Held: the turn; all is sent.
+    io::Task<base::Result<void>> take_along(std::shared_ptr<engine::FileHandle> to);
     io::Task<base::Result<void>> put(std::uint64_t offset, base::Buffer data);
     io::Task<base::Result<void>> send_run();
     io::Task<base::Result<void>> send_all();

@@ -111,13 +111,13 @@ class BehindHandle final : public engine::FileHandle {
     }
 
     Task<Result<FileEntry>> commit(FileAttributes changes) override {
-        return store_.commit(file_, std::move(changes), true);
+        return store_.commit(file_, std::move(changes), WriteBehind::Commit::durable);
     }
     Task<Result<FileEntry>> commit_if_current(FileAttributes changes) override {
-        return store_.commit_if_current(file_, std::move(changes));
+        return store_.commit(file_, std::move(changes), WriteBehind::Commit::if_current);
     }
     Task<Result<FileEntry>> commit_soon(FileAttributes changes) override {
-        return store_.commit(file_, std::move(changes), false);
+        return store_.commit(file_, std::move(changes), WriteBehind::Commit::soon);
     }
 
  private:

@@ -42,8 +42,9 @@ class WriteBehind final : public FileStore {
     void send(FilePtr file, std::uint64_t offset, base::Buffer data);
     // Waits until all that was promised of the file is stored.
     Task<Result<void>> store_now(FilePtr file);
-    Task<Result<FileEntry>> commit(FilePtr file, FileAttributes changes, bool durable);
-    Task<Result<FileEntry>> commit_if_current(FilePtr file, FileAttributes changes);
+    // Each is a call of FileHandle.
+    enum class Commit : std::uint8_t { soon, durable, if_current };
+    Task<Result<FileEntry>> commit(FilePtr file, FileAttributes changes, Commit how);
 
     // ---- recovery.cc ----
     Task<Result<void>> recover();

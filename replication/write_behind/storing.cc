@@ -263,6 +263,10 @@ Task<Result<FileEntry>> WriteBehind::commit_through(FilePtr file, FileAttributes
     const auto count = file->writes.size();
     const auto round = file->changes;
     const auto handle = file->handle;
+    // Opened only now, or anew after the connection was lost.
+    if (only_current && handle->entry().version != file->entry.version) {
+        co_return fail(Code::conflict, Subject::object, "\"" + file->key + "\" has changed since it was opened.");
+    }
     CO_TRY(auto entry, only_current ? co_await handle->commit_if_current(std::move(changes))
                                     : co_await handle->commit(std::move(changes)));
     file->drop_writes(count);
@@ -273,18 +277,16 @@ Task<Result<FileEntry>> WriteBehind::commit_through(FilePtr file, FileAttributes
     co_return entry;
 }
 
-// Only the store knows what is there. A file that it has not heard of is nobody else's.
-Task<Result<FileEntry>> WriteBehind::commit_if_current(FilePtr file, FileAttributes changes) {
-    if (file->creation) return commit(std::move(file), std::move(changes), true);
-    return commit_through(std::move(file), std::move(changes), true);
-}
-
-Task<Result<FileEntry>> WriteBehind::commit(FilePtr file, FileAttributes changes, bool durable) {
+Task<Result<FileEntry>> WriteBehind::commit(FilePtr file, FileAttributes changes, Commit how) {
     if (file->error) co_return fail(*file->error);
     const auto other = pending(file->key);
     if (other && other != file) CO_TRY_VOID(co_await store_now(other));
-    const bool here = file->creation || (!file->through && !file->writes.empty());
-    if (!here) co_return co_await commit_through(file, std::move(changes), false);
+    // Only the store knows whether a version is current; of a file that it has not heard of this is the only one.
+    const bool kept = !file->through && !file->writes.empty() && how != Commit::if_current;
+    if (!file->creation && !kept) {
+        co_return co_await commit_through(file, std::move(changes), how == Commit::if_current);
+    }
+    const bool durable = how != Commit::soon;
     const auto set = [](auto& into, const auto& from) {
         if (from) into = from;
     };

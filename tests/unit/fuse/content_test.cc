@@ -96,5 +96,27 @@ TEST_CASE("a read goes on with the handle it began with", "[fuse]") {
     CHECK(held.world.run(read_while_opened_again(held)) == "old");
 }
 
+TEST_CASE("what was appended follows on what another door appended, also when the file was renamed", "[fuse]") {
+    Held held("nothing");
+    auto& world = held.world;
+    REQUIRE(world.run(held.content.append(Buffer::copy_of(std::string(" mine")))));
+    const auto other = *world.run(held.store.open("file"));
+    REQUIRE(world.run(other->write(3, Buffer::copy_of(std::string(" theirs")))));
+    REQUIRE(world.run(other->commit({})));
+    SECTION("under its name") {
+        CHECK(world.run(held.content.commit({}, false)).error().is(base::Code::conflict, base::Subject::object));
+        REQUIRE(world.run(held.content.follow_on(*world.run(held.store.open("file")))));
+        REQUIRE(world.run(held.content.commit({}, false)));
+        CHECK(held.store.content("file") == "old theirs mine");
+    }
+    SECTION("renamed") {
+        REQUIRE(world.run(held.store.rename("file", "renamed", true, 1)));
+        REQUIRE(world.run(held.content.move_to(*world.run(held.store.open("renamed")))));
+        REQUIRE(world.run(held.content.commit({}, false)));
+        CHECK(held.store.content("renamed") == "old theirs mine");
+    }
+    CHECK(held.content.size() == 15);
+}
+
 }  // namespace
 }  // namespace larder::fuse

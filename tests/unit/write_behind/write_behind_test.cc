@@ -120,6 +120,40 @@ TEST_CASE_METHOD(Fixture, "a file made at once is written behind without being o
     }
 }
 
+TEST_CASE_METHOD(Fixture, "what is to follow on what is there is refused over what another door wrote", "[behind]") {
+    const auto other_door = [&](const std::string& key, const std::string& bytes) {
+        const auto there = world.run(below.open(key));
+        REQUIRE(there);
+        write(**there, (*there)->size(), bytes);
+        REQUIRE(world.run((*there)->commit(times())));
+    };
+    const auto refused = [&](engine::FileHandle& file) {
+        const auto done = world.run(file.commit_if_current(times()));
+        return !done && done.error().is(base::Code::conflict, base::Subject::object);
+    };
+    SECTION("into a file that was made a moment ago") {
+        NewFile made;
+        made.key = "log";
+        made.attributes = times();
+        REQUIRE(world.run(store->create(made)));
+        const auto file = handle("log");
+        other_door("log", "theirs");
+        write(*file, 0, "mine");
+        CHECK(refused(*file));
+        CHECK(below.content("log") == "theirs");
+    }
+    SECTION("into a file that was open") {
+        below.put("log", "begin ");
+        const auto file = handle("log");
+        write(*file, 6, "one ");
+        REQUIRE(world.run(file->commit_if_current(times())));
+        write(*file, 10, "two ");
+        other_door("log", "theirs ");
+        CHECK(refused(*file));
+        CHECK(below.content("log") == "begin one theirs ");
+    }
+}
+
 TEST_CASE_METHOD(Fixture, "a file removed before it was stored never was", "[behind]") {
     connected = false;
     make("a");
