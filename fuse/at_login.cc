@@ -55,7 +55,9 @@ std::string absolute(const std::string& path) {
 // Replaced whole: a login in between reads the old settings or the new ones.
 bool write_private(const std::string& path, const std::string& text) {
     const auto part = path + ".new";
-    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    // One that an interrupted call left may have other permissions.
+    ::unlink(part.c_str());
+    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) return false;
     const bool whole =
         ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;

@@ -207,7 +207,6 @@ def survives(d, durability, crash):
         os.chmod(place, 0o755)
         beside = f"{place}/beside"
         os.mkdir(beside)
-        os.environ["STATE_DIRECTORY"] = place
         words = ["--durability", durability] + (["--allow-other"] if os.geteuid() == 0 else [])
         try:
             with mounted(d, place, *words) as folder:
@@ -237,8 +236,6 @@ def survives(d, durability, crash):
             with contextlib.suppress(OSError):
                 print(read(f"{beside}/log").decode()[-3000:], flush=True)
             raise
-        finally:
-            del os.environ["STATE_DIRECTORY"]
 
 
 @takes_minutes

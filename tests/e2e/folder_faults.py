@@ -31,33 +31,29 @@ def test_mount_keeps_every_synced_byte_when_something_dies(d, tmp):
     """Four programs write and sync; then the mount, the daemon or both are killed; what was synced is there."""
     promised = [0] * 4
     dice = random.Random(6)
-    os.environ["STATE_DIRECTORY"] = tmp
-    try:
-        for durability in ("daemon", "local"):
-            for victims in (("mount",), ("daemon",), ("daemon", "mount")):
-                with mounted(d, tmp, "--durability", durability) as folder:
-                    writers = [subprocess.Popen(["/usr/bin/python3", "-c", SYNCER, f"{folder}/{i}", str(promised[i])], text=True,
-                                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for i in range(4)]
-                    for _ in range(dice.randrange(3, 12)):
-                        for i, writer in enumerate(writers):
-                            promised[i] = int(writer.stdout.readline())
-                    if "daemon" in victims:
-                        d.kill()
-                    if "mount" in victims:
-                        os.kill(mount_process(folder), signal.SIGKILL)
-                    if "daemon" in victims:
-                        d.start()
+    for durability in ("daemon", "local"):
+        for victims in (("mount",), ("daemon",), ("daemon", "mount")):
+            with mounted(d, tmp, "--durability", durability) as folder:
+                writers = [subprocess.Popen(["/usr/bin/python3", "-c", SYNCER, f"{folder}/{i}", str(promised[i])], text=True,
+                                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for i in range(4)]
+                for _ in range(dice.randrange(3, 12)):
                     for i, writer in enumerate(writers):
-                        # A mount that lives carries its writers over the daemon's end, or tells them of an error.
-                        if "mount" not in victims:
-                            writer.kill()
-                        promised[i] = ([promised[i]] + [int(line) for line in writer.stdout if line.endswith("\n")])[-1]
-                        writer.wait(timeout=PATIENCE)
-                with mounted(d, tmp) as folder:
-                    for i in range(4):
-                        check_synced(soon_or_later(lambda: read(f"{folder}/{i}")), promised[i])
-    finally:
-        del os.environ["STATE_DIRECTORY"]
+                        promised[i] = int(writer.stdout.readline())
+                if "daemon" in victims:
+                    d.kill()
+                if "mount" in victims:
+                    os.kill(mount_process(folder), signal.SIGKILL)
+                if "daemon" in victims:
+                    d.start()
+                for i, writer in enumerate(writers):
+                    # A mount that lives carries its writers over the daemon's end, or tells them of an error.
+                    if "mount" not in victims:
+                        writer.kill()
+                    promised[i] = ([promised[i]] + [int(line) for line in writer.stdout if line.endswith("\n")])[-1]
+                    writer.wait(timeout=PATIENCE)
+            with mounted(d, tmp) as folder:
+                for i in range(4):
+                    check_synced(soon_or_later(lambda: read(f"{folder}/{i}")), promised[i])
     assert d.cli("verify")
 
 
@@ -116,10 +112,8 @@ def test_mount_loses_no_line_that_two_mounts_append(d, tmp):
     os.makedirs(other)
     lines = 150
     for durability in ("daemon", "local"):
-        os.environ["STATE_DIRECTORY"] = tmp
         words = ("--durability", durability)
         with mounted(d, tmp, *words) as folder, mounted(d, other, *words) as elsewhere:
-            del os.environ["STATE_DIRECTORY"]
             write(f"{folder}/log", b"", sync=True)
             appenders = [subprocess.Popen(["/usr/bin/python3", "-c", APPENDER, f"{where}/log", name, str(lines)])
                          for name, where in (("a", folder), ("b", elsewhere), ("c", folder))]
@@ -135,9 +129,7 @@ def test_mount_loses_no_line_that_two_mounts_append(d, tmp):
 def test_mount_holds_random_operations_with_mappings(d, tmp):
     """Writes, reads, mappings, cuts, holes and new opens of one file, against a copy in memory."""
     for durability in ("daemon", "local"):
-        os.environ["STATE_DIRECTORY"] = tmp
         with mounted(d, tmp, "--durability", durability) as folder, contextlib.ExitStack() as files:
-            del os.environ["STATE_DIRECTORY"]
             check_random_operations(f"{folder}/{durability}", random.Random(durability), files)
             body = read(f"{folder}/{durability}")
         assert s3(d, "GET", durability) == (200, body)

@@ -214,38 +214,34 @@ def test_mount_survives_the_daemon_and_its_own_end(d, tmp):
 
 @needs_fuse
 def test_mount_writes_behind_and_keeps_what_was_synced(d, tmp):
-    os.environ["STATE_DIRECTORY"] = tmp
-    try:
-        with mounted(d, tmp, "--durability", "local") as folder:
-            os.mkdir(f"{folder}/many")
-            for i in range(300):
-                write(f"{folder}/many/{i}", str(i).encode() * 100)
-            assert soon(lambda: s3(d, "GET", "many/299")[1] == b"299" * 100)
-            assert sorted(os.listdir(f"{folder}/many"), key=int) == [str(i) for i in range(300)]
-            write(f"{folder}/base", bytes(100_000), sync=True)
-            base = os.open(f"{folder}/base", os.O_RDWR)
-            new = os.open(f"{folder}/new", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            os.write(new, b"before, ")
-            d.kill()
-            for at in range(0, 100_000, 5000):
-                os.pwrite(base, b"synced", at)
-                os.fsync(base)
-            os.write(new, b"and synced")
-            os.fsync(new)
-            os.kill(mount_process(folder), signal.SIGKILL)
-            for number in (base, new):
-                with contextlib.suppress(OSError):
-                    os.close(number)
-        d.start()
-        with mounted(d, tmp, "--durability", "local") as folder:
-            body = bytearray(100_000)
-            for at in range(0, 100_000, 5000):
-                body[at:at + 6] = b"synced"
-            assert read(f"{folder}/base") == bytes(body)
-            assert read(f"{folder}/new") == b"before, and synced"
-        assert s3(d, "GET", "base")[1] == bytes(body)
-    finally:
-        del os.environ["STATE_DIRECTORY"]
+    with mounted(d, tmp, "--durability", "local") as folder:
+        os.mkdir(f"{folder}/many")
+        for i in range(300):
+            write(f"{folder}/many/{i}", str(i).encode() * 100)
+        assert soon(lambda: s3(d, "GET", "many/299")[1] == b"299" * 100)
+        assert sorted(os.listdir(f"{folder}/many"), key=int) == [str(i) for i in range(300)]
+        write(f"{folder}/base", bytes(100_000), sync=True)
+        base = os.open(f"{folder}/base", os.O_RDWR)
+        new = os.open(f"{folder}/new", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.write(new, b"before, ")
+        d.kill()
+        for at in range(0, 100_000, 5000):
+            os.pwrite(base, b"synced", at)
+            os.fsync(base)
+        os.write(new, b"and synced")
+        os.fsync(new)
+        os.kill(mount_process(folder), signal.SIGKILL)
+        for number in (base, new):
+            with contextlib.suppress(OSError):
+                os.close(number)
+    d.start()
+    with mounted(d, tmp, "--durability", "local") as folder:
+        body = bytearray(100_000)
+        for at in range(0, 100_000, 5000):
+            body[at:at + 6] = b"synced"
+        assert read(f"{folder}/base") == bytes(body)
+        assert read(f"{folder}/new") == b"before, and synced"
+    assert s3(d, "GET", "base")[1] == bytes(body)
 
 
 BUSY = """
@@ -284,9 +280,7 @@ for _ in range(400):
 @needs_fuse
 def test_mount_serves_many_programs_in_one_folder(d, tmp):
     for durability in ("local", "daemon"):
-        os.environ["STATE_DIRECTORY"] = tmp
         with mounted(d, tmp, "--durability", durability) as folder:
-            del os.environ["STATE_DIRECTORY"]
             busy = [subprocess.Popen(["/usr/bin/python3", "-c", BUSY, folder, str(i)], stderr=subprocess.PIPE) for i in range(4)]
             for one in busy:
                 said = one.communicate(timeout=PATIENCE)[1].decode()

@@ -77,6 +77,15 @@ struct Fixture {
         co_await env.clock.sleep_for(time);
         co_return true;
     }
+    // A new file, synced while the store is away.
+    std::unique_ptr<engine::FileHandle> promise(const std::string& key, const std::string& bytes) {
+        connected = false;
+        make(key);
+        auto file = handle(key);
+        write(*file, 0, bytes);
+        REQUIRE(world.run(file->commit(times())));
+        return file;
+    }
     // What was closed reaches the journal within moments.
     void until_journalled(const std::string& bytes) {
         while (disk.read_file("/state/a.journal")->find(bytes) == std::string::npos) {

@@ -28,11 +28,7 @@ TEST_CASE_METHOD(Fixture, "new files outlive the process when closed, and a powe
 
 TEST_CASE_METHOD(Fixture, "a later life that writes nothing behind stores what is left, and the journal goes",
                  "[behind]") {
-    connected = false;
-    make("promised");
-    const auto file = handle("promised");
-    write(*file, 0, "promised");
-    REQUIRE(world.run(file->commit(times())));
+    const auto file = promise("promised", "promised");
     store.reset();
     disk.kill_process();
     Options options;
@@ -70,11 +66,7 @@ TEST_CASE_METHOD(Fixture, "a later life does not bring back what was stored, rem
 }
 
 TEST_CASE_METHOD(Fixture, "a mount does not begin without what the last one promised", "[behind]") {
-    connected = false;
-    make("a");
-    const auto file = handle("a");
-    write(*file, 0, "mine");
-    REQUIRE(world.run(file->commit(times())));
+    const auto file = promise("a", "mine");
     store.reset();
     disk.kill_process();
     CHECK(try_open().error().is(base::Code::disconnected));

@@ -155,11 +155,7 @@ TEST_CASE_METHOD(Fixture, "what is to follow on what is there is refused over wh
 }
 
 TEST_CASE_METHOD(Fixture, "a file removed before it was stored never was", "[behind]") {
-    connected = false;
-    make("a");
-    const auto file = handle("a");
-    write(*file, 0, "temporary");
-    REQUIRE(world.run(file->commit(times())));
+    const auto file = promise("a", "temporary");
     REQUIRE(world.run(store->remove("a", now += 1000)));
     CHECK(read(*file) == "temporary");
     kill();
