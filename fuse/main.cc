@@ -79,7 +79,7 @@ io::Task<void> run(io::RealEnv& world, const fuse::MountCommand& command, io::Pr
 }
 
 int mount(const fuse::MountCommand& command, std::function<void()> ready) {
-    io::RealEnv world;
+    io::RealEnv world({.stay_awake = true});
     const io::Promise<io::Done> stop(world.env().executor);
     world.on_stop_signal([stop] { stop.set(io::Done{}); });
     io::TaskGroup tasks(world.env().executor);

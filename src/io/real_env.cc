@@ -3,6 +3,7 @@
 #include "src/base/assert.h"
 #include "src/io/local_network.h"
 #include "src/io/real_blocking.h"
+#include "src/io/wakefulness.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -174,6 +175,7 @@ struct RealEnv::Impl {
           clock(loop),
           disk(make_real_disk()),
           network(options.self),
+          stay_awake(options.stay_awake),
           blocking(std::make_unique<RealBlocking>(executor, pool_size(options.pool_threads))),
           env{executor, clock, random, *disk, network, *blocking} {}
 
@@ -183,6 +185,7 @@ struct RealEnv::Impl {
     SystemRandom random;
     std::unique_ptr<Disk> disk;
     LocalNetwork network;
+    bool stay_awake;
     std::unique_ptr<RealBlocking> blocking;
     std::unique_ptr<asio::signal_set> signals;
     Env env;
@@ -208,7 +211,23 @@ boost::asio::io_context& RealEnv::loop() {
 void RealEnv::run() {
     const auto keep = asio::make_work_guard(impl_->loop);
     impl_->loop.restart();
-    impl_->loop.run();
+    if (!impl_->stay_awake) {
+        impl_->loop.run();
+        return;
+    }
+    Wakefulness wakefulness;
+    while (!impl_->loop.stopped()) {
+        if (impl_->loop.poll() > 0) {
+            wakefulness.worked();
+        } else if (wakefulness.look_again(impl_->clock.now())) {
+            // Whoever is to be woken for the next piece may need this processor.
+            std::this_thread::yield();
+        } else {
+            const auto before = impl_->clock.now();
+            impl_->loop.run_one();
+            wakefulness.slept(impl_->clock.now() - before);
+        }
+    }
 }
 
 void RealEnv::stop() {

@@ -15,6 +15,10 @@ namespace larder::io {
 struct RealEnvOptions {
     NodeNumber self = 1;
     int pool_threads = 0;  // 0: as many as processors, at least 2
+    // While one piece of work follows another at once, the loop does not sleep in between (wakefulness.h). For a
+    // process that serves one program at a time; many clients at once are served faster by a loop that lets requests
+    // gather.
+    bool stay_awake = false;
 };
 
 class RealEnv {
