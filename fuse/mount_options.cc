@@ -94,9 +94,22 @@ std::optional<std::string> take_mount_words(MountCommand& command, const std::ve
     return std::nullopt;
 }
 
-bool take_cache_size(MountCommand& command) {
+// Words whose form CLI11 does not know. Says what is wrong with them.
+bool take_words(MountCommand& command, const std::string& umask, const std::vector<std::string>& lists) {
+    std::optional<std::string> unknown;
+    if (!take_number(command.options.umask, umask, 8, kModeBits)) unknown = "--umask " + umask;
+    if (!unknown) unknown = take_mount_words(command, lists);
+    if (command.durability != "daemon" && command.durability != "local") unknown = "durability=" + command.durability;
+    if (unknown) {
+        std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";
+        return false;
+    }
     const auto size = base::parse_size(command.cache_size);
-    if (!size || (*size > 0 && *size < kCacheBytesMin)) return false;
+    if (!size || (*size > 0 && *size < kCacheBytesMin)) {
+        std::cerr << "error: \"" << command.cache_size
+                  << "\" is no size of a cache.  [usage]\n  fix: --cache 10GB; at least 16MiB, or 0 for none\n";
+        return false;
+    }
     command.cache_bytes = *size;
     return true;
 }
@@ -154,19 +167,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
         std::cerr << "error: " << wrong.what() << "  [usage]\n  fix: larder mount --help\n";
         return std::unexpected(kWrongUsage);
     }
-    std::optional<std::string> unknown;
-    if (!take_number(command.options.umask, umask, 8, kModeBits)) unknown = "--umask " + umask;
-    if (!unknown) unknown = take_mount_words(command, lists);
-    if (command.durability != "daemon" && command.durability != "local") unknown = "durability=" + command.durability;
-    if (unknown) {
-        std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";
-        return std::unexpected(kWrongUsage);
-    }
-    if (!take_cache_size(command)) {
-        std::cerr << "error: \"" << command.cache_size
-                  << "\" is no size of a cache.  [usage]\n  fix: --cache 10GB; at least 16MiB, or 0 for none\n";
-        return std::unexpected(kWrongUsage);
-    }
+    if (!take_words(command, umask, lists)) return std::unexpected(kWrongUsage);
     if (command.socket.empty()) command.socket = default_socket();
     if (const char* secret = std::getenv("LARDER_SECRET")) command.secret = secret;
     // The working folder changes when the program leaves the terminal.
