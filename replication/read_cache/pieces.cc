@@ -92,6 +92,8 @@ Task<std::optional<Buffer>> Pieces::read(Identity identity, PieceName name, std:
     auto content = co_await env_.blocking.run(std::move(reading));
     if (content) co_return std::move(*content);
     lose(*kept, content.error());
+    // Another who found it damaged may have fetched it.
+    if (const auto* const fetched = recent(name)) co_return fetched->slice(from, length);
     co_return std::nullopt;
 }
 

@@ -69,6 +69,9 @@ TEST_CASE_METHOD(Fixture, "a damaged, torn or foreign piece is read from the sto
     SECTION("cut") {
         REQUIRE((*file)->truncate(150'000));
     }
+    SECTION("cut where a part ends") {
+        REQUIRE((*file)->truncate(128 + (64 << 10)));
+    }
     SECTION("empty") {
         REQUIRE((*file)->truncate(0));
     }
@@ -100,6 +103,23 @@ TEST_CASE_METHOD(Fixture, "an undamaged part of a damaged piece is good", "[cach
     reads = 0;
     CHECK((read(*handle("a"), 1000, 1000) == text(300'000).substr(1000, 1000)));
     CHECK(reads == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a damaged piece is fetched once for all who find it so", "[cache]") {
+    below.put("a", text(300));
+    read("a");
+    remount();
+    disk.flip_bit(pieces()[0], 8 * 200);
+    reads = 0;
+    const auto file = handle("a");
+    std::vector<std::string> out(8);
+    io::TaskGroup group(env.executor);
+    for (auto& one : out) group.spawn(alone(read_into(*file, one, 0)));
+    world.run(joined(group));
+    for (const auto& one : out) CHECK((one == text(300).substr(0, 100)));
+    CHECK(reads == 1);
+    keep();
+    CHECK(pieces().size() == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a failing disk switches the cache off and fails no read", "[cache]") {
@@ -175,17 +195,25 @@ TEST_CASE_METHOD(Fixture, "one mount at a time has the folder, and others' files
 TEST_CASE_METHOD(Fixture, "a slow disk gets less, and nobody waits for it", "[cache]") {
     recent_bytes = 2 * kMiB;
     remount();
-    std::string all;
-    const auto body = text(12 * kMiB);
+    const auto body = text(6 * kMiB);
     below.put("a", body);
-    const auto file = handle("a");
-    for (std::uint64_t at = 0; at < body.size(); at += kMiB) all += read(*file, at);
-    CHECK((all == body));
+    auto file = handle("a");
+    slow.hold(true);
+    for (std::uint64_t at = 0; at < body.size(); at += kMiB) CHECK((read(*file, at) == body.substr(at, kMiB)));
+    CHECK(reads == 6);
+    // The first is on its way to the disk, the last waits.
+    CHECK((read(*file, 0) == body.substr(0, kMiB)));
+    CHECK((read(*file, 5 * kMiB) == body.substr(5 * kMiB)));
+    CHECK(reads == 6);
+    slow.hold(false);
     remount();
-    const auto again = handle("a");
-    std::string same;
-    for (std::uint64_t at = 0; at < body.size(); at += kMiB) same += read(*again, at);
-    CHECK((same == body));
+    CHECK(pieces().size() == 2);
+    file = handle("a");
+    CHECK((read(*file, 0) == body.substr(0, kMiB)));
+    CHECK((read(*file, 5 * kMiB) == body.substr(5 * kMiB)));
+    CHECK(reads == 6);
+    CHECK((read(*file, 4 * kMiB) == body.substr(4 * kMiB, kMiB)));
+    CHECK(reads == 7);
 }
 
 }  // namespace

@@ -8,16 +8,52 @@
 
 #include <catch2/catch.hpp>
 
+#include <condition_variable>
+#include <mutex>
+
 namespace larder::read_cache {
 
 using base::Buffer;
 
 constexpr std::uint64_t kMiB = 1 << 20;
 
+// A disk on which files are made only when it is let.
+class SlowDisk final : public io::Disk {
+ public:
+    explicit SlowDisk(io::Disk& disk) : disk_(disk) {}
+    void hold(bool held) {
+        const std::lock_guard lock(mutex_);
+        held_ = held;
+        changed_.notify_all();
+    }
+    base::Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !held_ || mode == io::OpenMode::read_only; });
+        return disk_.open(path, mode);
+    }
+    base::Result<void> rename(const std::string& from, const std::string& to) override {
+        return disk_.rename(from, to);
+    }
+    base::Result<void> remove(const std::string& path) override { return disk_.remove(path); }
+    base::Result<std::vector<std::string>> list(const std::string& folder) override { return disk_.list(folder); }
+    base::Result<void> make_folder(const std::string& folder) override { return disk_.make_folder(folder); }
+    base::Result<void> sync_dir(const std::string& folder) override { return disk_.sync_dir(folder); }
+    base::Result<bool> exists(const std::string& path) override { return disk_.exists(path); }
+    base::Result<io::Space> space(const std::string& folder) override { return disk_.space(folder); }
+    base::Result<std::unique_ptr<io::FileLock>> lock(const std::string& path) override { return disk_.lock(path); }
+
+ private:
+    io::Disk& disk_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool held_ = false;
+};
+
 struct Fixture {
     sim::SimDisk disk{1};  // outlives the pool of the world, which may be at work on it
+    SlowDisk slow{disk};
     test::World world;
-    io::Env env{world.env().executor, world.env().clock,   world.env().random, disk,
+    io::Env env{world.env().executor, world.env().clock,   world.env().random, slow,
                 world.env().network,  world.env().blocking};
     test::MemoryFiles below{world.env()};
     int reads = 0;  // that the store below was asked for
@@ -82,6 +118,23 @@ struct Fixture {
         return out;
     }
 };
+
+// Tasks that run beside each other: read_into and write_into, each in alone(), until joined().
+inline io::Task<bool> read_into(engine::FileHandle& file, std::string& out, std::uint64_t from) {
+    const auto data = co_await file.read(from, 100);
+    out = data ? std::string(data->chars()) : data.error().message;
+    co_return true;
+}
+inline io::Task<bool> write_into(engine::FileHandle& file, std::string bytes) {
+    co_return (co_await file.write(0, Buffer::copy_of(bytes))).has_value();
+}
+inline io::Task<void> alone(io::Task<bool> task) {
+    static_cast<void>(co_await std::move(task));
+}
+inline io::Task<bool> joined(io::TaskGroup& group) {
+    co_await group.join();
+    co_return true;
+}
 
 inline std::string text(std::uint64_t size, unsigned seed = 1) {
     std::string out(size, '\0');
