@@ -194,11 +194,12 @@ def test_mount_loses_no_line_that_two_mounts_append(d, tmp):
 @takes_minutes
 def test_mount_holds_random_operations_with_mappings(d, tmp):
     """Writes, reads, mappings, cuts, holes and new opens of one file, against a copy in memory."""
-    for durability in ("daemon", "local"):
-        with mounted(d, tmp, "--durability", durability) as folder, contextlib.ExitStack() as files:
-            check_random_operations(f"{folder}/{durability}", random.Random(durability), files)
-            body = read(f"{folder}/{durability}")
-        assert s3(d, "GET", durability) == (200, body)
+    for name, words in (("daemon", ()), ("local", ("--durability", "local")), ("cached", ("--cache", "64MiB")),
+                        ("both", ("--durability", "local", "--cache", "64MiB"))):
+        with mounted(d, tmp, *words) as folder, contextlib.ExitStack() as files:
+            check_random_operations(f"{folder}/{name}", random.Random(name), files)
+            body = read(f"{folder}/{name}")
+        assert s3(d, "GET", name) == (200, body)
 
 
 def check_random_operations(path, dice, files):
