@@ -92,7 +92,7 @@ Task<Answer<>> FileSystem::refresh(NodePtr node) {
     while (!node->gone()) {
         const auto place = *node->place();
         ANSWER(const auto above, key_of(*place.parent));
-        ANSWER(auto there, co_await store_.find(above + place.segment));
+        ANSWER(auto there, co_await find(above, place.segment));
         auto& entry = node->directory ? there.directory : there.object;
         if (entry && (node->directory || entry->inode == node->entry.inode)) {
             nodes_.place(place.parent, place.segment, std::move(*entry), env_.clock.now());
