@@ -35,23 +35,30 @@ Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::stri
     const auto& segment = meaning.segment;
     const bool object_only = meaning.kind == names::Meaning::Kind::object;
     if (use_known) {
-        for (const bool directory : {true, false}) {
-            auto known = nodes_.child(*parent, segment, directory);
-            if (known && is_fresh(*known) && directory != object_only) co_return Resolved{known, segment};
-        }
+        const auto directory = nodes_.child(*parent, segment, true);
+        const auto object = nodes_.child(*parent, segment, false);
+        const bool stands = directory && is_fresh(*directory);
+        if (stands && !object_only) co_return Resolved{directory, segment};
+        const auto* const place = object ? object->place_at(*parent, segment) : nullptr;
+        if (place && !place->doubted && is_fresh(*object) && place->beside == object_only &&
+            (!directory || stands == object_only))
+            co_return Resolved{object, segment};
     }
     ANSWER(const auto above, key_of(*parent));
     const auto path = above + segment;
     if (path.size() > base::limits::kKeyBytesMax) co_return refuse(ENAMETOOLONG);
     ANSWER(auto there, co_await ask(above, segment));
     if (parent->gone()) co_return refuse(ENOENT);
-    if (!there.directory) nodes_.remove(parent, segment, true);
+    const bool beside = there.directory.has_value();
+    if (!beside) nodes_.remove(parent, segment, true);
     if (!there.object) nodes_.remove(parent, segment, false);
     // Beside a directory the object has a name of its own.
     if (object_only && !there.directory) co_return refuse(ENOENT);
     auto& entry = there.directory && !object_only ? there.directory : there.object;
     if (!entry) co_return refuse(ENOENT);
-    co_return Resolved{nodes_.place(parent, segment, std::move(*entry), env_.clock.now()), segment};
+    auto node = nodes_.place(parent, segment, std::move(*entry), env_.clock.now());
+    nodes_.learn_beside(parent, segment, beside);
+    co_return Resolved{std::move(node), segment};
 }
 
 Task<base::Result<engine::FoundPath>> FileSystem::ask(std::string directory, std::string segment) {
@@ -112,6 +119,7 @@ Task<Answer<FileSystem::Resolved>> FileSystem::search(NodePtr parent, std::strin
             auto& found = beside && plain ? there.directory : there.object;
             if (!found || (!plain && !beside)) continue;
             auto node = nodes_.place(parent, segment, std::move(*found), env_.clock.now());
+            nodes_.learn_beside(parent, segment, beside);
             co_return Resolved{std::move(node), std::move(segment)};
         }
         if (!page.truncated) co_return refuse(ENOENT);

@@ -49,6 +49,38 @@ TEST_CASE("a directory without a name is found by its form alone, and only where
     CHECK(*mount.get("a/%empty/c") == "of a");
 }
 
+TEST_CASE("an object has its other name only while a directory has its own", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("a", "x");
+    Mount mount(world, store);
+    REQUIRE(mount.find("a"));
+    CHECK_FALSE(mount.find("a%obj"));
+    store.put("a/b", "y");
+    CHECK(mount.names("") == std::vector<std::string>{"a", "a%obj"});
+    CHECK(*mount.get("a%obj") == "x");
+}
+
+TEST_CASE("a file that was looked at does not hide the directory that has come beside it", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("a", "x");
+    Mount mount(world, store);
+    REQUIRE(mount.find("a"));
+    store.put("a/b", "y");
+    REQUIRE(mount.names("").size() == 2);
+    CHECK(*mount.get("a%obj") == "x");
+    CHECK(*mount.get("a/b") == "y");
+    const auto file = *mount.find("a%obj");
+    store.erase("a/b");
+    store.put("a", "z");
+    CHECK(mount.names("") == std::vector<std::string>{"a"});
+    // Asked by its number, as the kernel asks for attributes, before its name.
+    CHECK(mount.run(mount.files().attributes(file.node)));
+    CHECK_FALSE(mount.find("a%obj"));
+    CHECK(*mount.get("a") == "z");
+}
+
 TEST_CASE("a name that is cut short changes its own object, not the one its beginning names", "[fuse]") {
     test::World world;
     test::MemoryFiles store(world.env());
