@@ -113,6 +113,7 @@ class Play {
     std::array<std::array<std::optional<OpenFile>, kSlots>, 2> slots_;
     Model model_;
     std::string log_;
+    std::string since_;  // what the store has told
     io::TaskGroup tasks_;
 };
 
