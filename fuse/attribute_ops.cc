@@ -92,10 +92,12 @@ Task<Answer<>> FileSystem::refresh(NodePtr node) {
     while (!node->gone()) {
         const auto place = *node->place();
         ANSWER(const auto above, key_of(*place.parent));
-        ANSWER(auto there, co_await store_.find(above + place.segment));
+        ANSWER(auto there, co_await find(above, place.segment));
         auto& entry = node->directory ? there.directory : there.object;
+        const bool beside = there.directory.has_value();
         if (entry && (node->directory || entry->inode == node->entry.inode)) {
             nodes_.place(place.parent, place.segment, std::move(*entry), env_.clock.now());
+            nodes_.learn_beside(place.parent, place.segment, beside);
             co_return Answer<>();
         }
         // Gone from there by another door; another name may be left.

@@ -42,7 +42,7 @@ Task<Answer<>> FileSystem::fill(OpenDirectory& open) {
     const auto emit = [&](engine::FileEntry entry, bool beside) {
         auto segment = segment_of(entry.key, directory.size());
         auto name = names::show(segment, beside);
-        open.ready.push_back({std::move(segment), std::move(name), std::move(entry)});
+        open.ready.push_back({std::move(segment), std::move(name), std::move(entry), beside});
     };
     for (auto& entry : page.entries) {
         // Whoever sorts before "key/" but is no prefix of it is decided.
@@ -96,7 +96,10 @@ Task<Answer<>> FileSystem::read_directory(FileId id, std::uint64_t offset, bool 
         }
         // What is known here may be newer than the listing: written and not yet stored, or changed since.
         auto node = nodes_.child(*open.node, child.segment, child.entry.key.ends_with('/'));
-        if (!node || !is_fresh(*node)) node = nodes_.place(open.node, child.segment, child.entry, env_.clock.now());
+        if (!node || !is_fresh(*node)) {
+            node = nodes_.place(open.node, child.segment, child.entry, env_.clock.now());
+            if (!node->directory) nodes_.learn_beside(open.node, child.segment, child.beside);
+        }
         entry.found = {node->id, stat_of(*node)};
         if (!room(entry)) {
             nodes_.release(node);

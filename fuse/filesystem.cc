@@ -56,14 +56,14 @@ void FileSystem::take_change(const engine::ChangeEvent& change) {
         const bool last = !directory || slash + 1 == rest.size();
         if (!known) {
             // The kernel may remember that there is nothing of this name, or the other kind of it.
-            if (const auto other = nodes_.child(*parent, segment, !directory)) other->stale = true;
+            nodes_.doubt(parent, segment, !directory);
             notifier_.entry_changed(parent->id, names::show(segment));
             return;
         }
         if (last) {
             // Mostly it is the echo of a change made here.
             if (!change.removed && known->entry.state == change.version) return;
-            known->stale = true;
+            nodes_.doubt(parent, segment, directory);
             if (known->content && known->content->changed()) return;
             if (directory) {
                 notifier_.attributes_changed(known->id);
@@ -87,6 +87,7 @@ void FileSystem::forget_everything() {
     ahead_.clear();
     nodes_.each([this](const NodePtr& node) {
         node->stale = true;
+        for (auto& place : node->places) place.doubted = true;
         if (node->gone() || node->id == kRootNode) return;
         for (const auto& place : node->places) notifier_.entry_changed(place.parent->id, names::show(place.segment));
         notifier_.attributes_changed(node->id);

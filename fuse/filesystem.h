@@ -154,6 +154,8 @@ class FileSystem {
     // What stands at a name: asks the store unless it is known.
     Task<Answer<Resolved>> resolve(NodePtr parent, std::string name, bool use_known);
     Task<base::Result<engine::FoundPath>> ask(std::string directory, std::string segment);
+    // What the store has there.
+    Task<base::Result<engine::FoundPath>> find(std::string directory, std::string segment);
     Task<void> look_ahead(std::string directory, std::string after);
     Task<Answer<Resolved>> search(NodePtr parent, std::string name, std::string prefix);
     Task<Answer<NodePtr>> make_entry(NodePtr parent, std::string name, engine::NewFile file, Caller caller);

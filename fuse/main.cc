@@ -2,6 +2,7 @@
 #include "fuse/at_login.h"
 #include "fuse/mount.h"
 #include "fuse/mount_options.h"
+#include "replication/read_cache/read_cache.h"
 #include "replication/remote/remote_store.h"
 #include "replication/write_behind/write_behind.h"
 #include "src/base/log.h"
@@ -44,6 +45,20 @@ int report(const base::Error& error, const fuse::MountCommand& command) {
     return exit;
 }
 
+// The file system over `below`, which writes behind if it is to.
+io::Task<base::Result<void>> serve_files(io::RealEnv& world, const fuse::MountCommand& command,
+                                         engine::FileStore& below, fuse::MountPlan plan, io::Promise<io::Done> stop) {
+    behind::Options behind;
+    behind.journal = command.journal;
+    behind.patience = command.patience;
+    if (!command.writes_behind()) {
+        if (!command.read_only) CO_TRY_VOID(co_await behind::store_left(world.env(), below, std::move(behind)));
+        co_return co_await fuse::run_mount(world, below, std::move(plan), stop);
+    }
+    CO_TRY(const auto files, co_await behind::open_write_behind(world.env(), below, std::move(behind)));
+    co_return co_await fuse::run_mount(world, *files, std::move(plan), stop);
+}
+
 io::Task<base::Result<void>> serve(io::RealEnv& world, const fuse::MountCommand& command, io::Promise<io::Done> stop,
                                    std::function<void()> ready) {
     remote::ConnectOptions options;
@@ -60,15 +75,14 @@ io::Task<base::Result<void>> serve(io::RealEnv& world, const fuse::MountCommand&
     plan.session.allow_other = command.allow_other;
     plan.session.read_only = command.read_only;
     plan.ready = std::move(ready);
-    behind::Options behind;
-    behind.journal = command.journal;
-    behind.patience = command.patience;
-    if (!command.writes_behind()) {
-        if (!command.read_only) CO_TRY_VOID(co_await behind::store_left(world.env(), *store, std::move(behind)));
-        co_return co_await fuse::run_mount(world, *store, std::move(plan), stop);
-    }
-    CO_TRY(const auto files, co_await behind::open_write_behind(world.env(), *store, std::move(behind)));
-    co_return co_await fuse::run_mount(world, *files, std::move(plan), stop);
+    if (command.cache_bytes == 0) co_return co_await serve_files(world, command, *store, std::move(plan), stop);
+    read_cache::Options cached;
+    cached.folder = command.cache;
+    cached.bytes = command.cache_bytes;
+    const auto cache = co_await read_cache::open_read_cache(world.env(), *store, std::move(cached));
+    auto done = co_await serve_files(world, command, *cache, std::move(plan), stop);
+    co_await cache->kept();
+    co_return done;
 }
 
 io::Task<void> run(io::RealEnv& world, const fuse::MountCommand& command, io::Promise<io::Done> stop,

@@ -1,6 +1,7 @@
 #include "fuse/mount_options.h"
 
 #include "src/base/hash.h"
+#include "src/base/size.h"
 
 #include <CLI/CLI.hpp>
 #include <climits>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kWrongUsage = 2;
 constexpr std::uint32_t kModeBits = 0777;
+constexpr std::uint64_t kCacheBytesMin = 16 << 20;
 
 // Beside the administration socket that the other commands use.
 std::string default_socket() {
@@ -27,17 +29,27 @@ std::string default_socket() {
     return "/run/larder/files.sock";
 }
 
-// One for each mounted folder, where a user's programs keep what must outlive them.
-std::string journal_of(const std::string& folder) {
+// Where programs of a user, or of root, keep things of one kind (systemd.exec(5), the XDG base directories).
+struct Place {
+    const char* service;  // variables that name a folder
+    const char* user;
+    const char* of_root;
+    const char* in_home;
+};
+constexpr Place kStates = {"STATE_DIRECTORY", "XDG_STATE_HOME", "/var/lib/larder-mount", "/.local/state"};
+constexpr Place kCaches = {"CACHE_DIRECTORY", "XDG_CACHE_HOME", "/var/cache/larder-mount", "/.cache"};
+
+// One for each mounted folder.
+std::string path_in(const Place& place, const std::string& folder) {
     const auto absolute = [](const char* name) -> std::string {
         const char* const value = std::getenv(name);
         return value != nullptr && *value == '/' ? value : "";
     };
-    auto root = absolute("STATE_DIRECTORY");  // systemd.exec(5)
-    if (root.empty() && ::getuid() == 0) root = "/var/lib/larder-mount";
-    if (root.empty() && !absolute("XDG_STATE_HOME").empty()) root = absolute("XDG_STATE_HOME") + "/larder/mount";
-    if (root.empty()) root = absolute("HOME") + "/.local/state/larder/mount";
-    return root + '/' + base::sha256(folder).hex().substr(0, 16) + ".journal";
+    auto root = absolute(place.service);
+    if (root.empty() && ::getuid() == 0) root = place.of_root;
+    if (root.empty() && !absolute(place.user).empty()) root = absolute(place.user) + "/larder/mount";
+    if (root.empty()) root = absolute("HOME") + place.in_home + "/larder/mount";
+    return root + '/' + base::sha256(folder).hex().substr(0, 16);
 }
 
 // Digits of this base and nothing else, at most `most`.
@@ -61,6 +73,7 @@ bool take_mount_word(MountCommand& command, const std::string& word) {
     if (name == "umask") return take_number(command.options.umask, value, 8, kModeBits);
     if (name == "socket") return !(command.socket = value).empty();
     if (name == "durability") return !(command.durability = value).empty();
+    if (name == "cache") return !(command.cache_size = value).empty();
     if (name == "key") return !(command.access_key = value).empty();
     for (const std::string known : {"rw", "user", "users", "noauto", "auto", "nofail", "_netdev", "defaults", "dev",
                                     "nodev", "suid", "nosuid", "exec", "noexec", "noatime", "relatime"}) {
@@ -79,6 +92,26 @@ std::optional<std::string> take_mount_words(MountCommand& command, const std::ve
         }
     }
     return std::nullopt;
+}
+
+// Words whose form CLI11 does not know. Says what is wrong with them.
+bool take_words(MountCommand& command, const std::string& umask, const std::vector<std::string>& lists) {
+    std::optional<std::string> unknown;
+    if (!take_number(command.options.umask, umask, 8, kModeBits)) unknown = "--umask " + umask;
+    if (!unknown) unknown = take_mount_words(command, lists);
+    if (command.durability != "daemon" && command.durability != "local") unknown = "durability=" + command.durability;
+    if (unknown) {
+        std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";
+        return false;
+    }
+    const auto size = base::parse_size(command.cache_size);
+    if (!size || (*size > 0 && *size < kCacheBytesMin)) {
+        std::cerr << "error: \"" << command.cache_size
+                  << "\" is no size of a cache.  [usage]\n  fix: --cache 10GB; at least 16MiB, or 0 for none\n";
+        return false;
+    }
+    command.cache_bytes = *size;
+    return true;
 }
 
 // The options as they were given, but for how this process runs.
@@ -116,6 +149,9 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
                    "daemon: close and fsync wait until larderd has stored it; local: fsync waits for a journal on this "
                    "machine's disk, close for nothing")
         ->type_name("daemon|local");
+    app.add_option("--cache", command.cache_size,
+                   "keep what is read on this machine's disk, up to so much (10GB, 512MiB); 0: nothing")
+        ->type_name("SIZE");
     app.add_flag("--enable", command.at_login, "mount it now and at every login of this user");
     app.add_flag("-f,--foreground", command.foreground, "stay in the foreground and log to the terminal");
     app.add_option("--log-level", command.log_level, "debug, info, warning or error");
@@ -131,14 +167,7 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
         std::cerr << "error: " << wrong.what() << "  [usage]\n  fix: larder mount --help\n";
         return std::unexpected(kWrongUsage);
     }
-    std::optional<std::string> unknown;
-    if (!take_number(command.options.umask, umask, 8, kModeBits)) unknown = "--umask " + umask;
-    if (!unknown) unknown = take_mount_words(command, lists);
-    if (command.durability != "daemon" && command.durability != "local") unknown = "durability=" + command.durability;
-    if (unknown) {
-        std::cerr << "error: \"" << *unknown << "\" is no option of this mount.  [usage]\n  fix: larder mount --help\n";
-        return std::unexpected(kWrongUsage);
-    }
+    if (!take_words(command, umask, lists)) return std::unexpected(kWrongUsage);
     if (command.socket.empty()) command.socket = default_socket();
     if (const char* secret = std::getenv("LARDER_SECRET")) command.secret = secret;
     // The working folder changes when the program leaves the terminal.
@@ -148,7 +177,8 @@ std::expected<MountCommand, int> parse_mount_command(int argc, char** argv) {
     }
     take_given(command, app);
     command.options.read_only = command.read_only;
-    command.journal = journal_of(command.folder);
+    command.cache = path_in(kCaches, command.folder) + ".cache";
+    command.journal = path_in(kStates, command.folder) + ".journal";
     return command;
 }
 

@@ -22,7 +22,10 @@ struct MountCommand {
     std::string log_level = "warning";
     std::string durability = "daemon";                   // or "local"
     base::Duration patience = std::chrono::seconds(30);  // for one request to the daemon
-    std::string journal;  // of this folder, whether this mount writes behind (replication/write_behind) or not
+    std::string journal;           // of this folder, whether this mount writes behind (replication/write_behind) or not
+    std::string cache_size = "0";  // as it was given
+    std::uint64_t cache_bytes = 0;  // of this machine's disk, for what was read; 0: none
+    std::string cache;              // the folder of this mount for it (replication/read_cache)
     Options options;
 
     // Else close and fsync wait for the daemon.

@@ -55,16 +55,21 @@ Meaning read(std::string_view name) {
         return {Meaning::Kind::search,
                 std::string(name.substr(kLong.size(), name.size() - kLong.size() - kLongDigits - 1))};
     }
+    Meaning meaning;
     if (name.ends_with(kObject)) {
         // What stands before is a shown name itself.
-        auto inner = read(name.substr(0, name.size() - kObject.size()));
-        inner.kind = Meaning::Kind::object;
-        return inner;
+        meaning = read(name.substr(0, name.size() - kObject.size()));
+        meaning.kind = Meaning::Kind::object;
+    } else if (name == "%dot") {
+        meaning.segment = ".";
+    } else if (name == "%dotdot") {
+        meaning.segment = "..";
+    } else if (name != "%empty") {
+        meaning.segment = name.substr(0, name.size() - 1);
     }
-    if (name == "%empty") return {Meaning::Kind::plain, ""};
-    if (name == "%dot") return {Meaning::Kind::plain, "."};
-    if (name == "%dotdot") return {Meaning::Kind::plain, ".."};
-    return {Meaning::Kind::plain, std::string(name.substr(0, name.size() - 1))};
+    // One name for everything: what no child is ever shown as finds none.
+    if (show(meaning.segment, meaning.kind == Meaning::Kind::object) != name) meaning = {Meaning::Kind::nothing, ""};
+    return meaning;
 }
 
 bool can_be_made(std::string_view name) {

@@ -19,9 +19,10 @@ std::string show(std::string_view segment, bool beside_directory = false);
 // What a name may stand for.
 struct Meaning {
     enum class Kind {
-        plain,   // the directory of the segment, else the object
-        object,  // "…%obj": the object beside a directory
-        search,  // "%long-…": the child whose show() is this name; `segment` holds its first bytes
+        plain,    // the directory of the segment, else the object
+        object,   // "…%obj": the object beside a directory
+        nothing,  // no child is shown so
+        search,   // "%long-…": the child whose show() is this name; `segment` holds its first bytes
     };
     Kind kind = Kind::plain;
     std::string segment;

@@ -30,30 +30,39 @@ Task<Answer<FileSystem::Resolved>> FileSystem::resolve(NodePtr parent, std::stri
     if (name.size() > names::kNameBytesMax) co_return refuse(ENAMETOOLONG);
     if (parent->gone()) co_return refuse(ENOENT);
     const auto meaning = names::read(name);
+    if (meaning.kind == names::Meaning::Kind::nothing) co_return refuse(ENOENT);
     if (meaning.kind == names::Meaning::Kind::search) co_return co_await search(parent, name, meaning.segment);
     const auto& segment = meaning.segment;
     const bool object_only = meaning.kind == names::Meaning::Kind::object;
     if (use_known) {
-        for (const bool directory : {true, false}) {
-            auto known = nodes_.child(*parent, segment, directory);
-            if (known && is_fresh(*known) && directory != object_only) co_return Resolved{known, segment};
-        }
+        const auto directory = nodes_.child(*parent, segment, true);
+        const auto object = nodes_.child(*parent, segment, false);
+        const bool stands = directory && is_fresh(*directory);
+        if (stands && !object_only) co_return Resolved{directory, segment};
+        const auto* const place = object ? object->place_at(*parent, segment) : nullptr;
+        if (place && !place->doubted && is_fresh(*object) && place->beside == object_only &&
+            (!directory || stands == object_only))
+            co_return Resolved{object, segment};
     }
     ANSWER(const auto above, key_of(*parent));
     const auto path = above + segment;
     if (path.size() > base::limits::kKeyBytesMax) co_return refuse(ENAMETOOLONG);
     ANSWER(auto there, co_await ask(above, segment));
     if (parent->gone()) co_return refuse(ENOENT);
-    if (!there.directory) nodes_.remove(parent, segment, true);
+    const bool beside = there.directory.has_value();
+    if (!beside) nodes_.remove(parent, segment, true);
     if (!there.object) nodes_.remove(parent, segment, false);
     // Beside a directory the object has a name of its own.
     if (object_only && !there.directory) co_return refuse(ENOENT);
     auto& entry = there.directory && !object_only ? there.directory : there.object;
     if (!entry) co_return refuse(ENOENT);
-    co_return Resolved{nodes_.place(parent, segment, std::move(*entry), env_.clock.now()), segment};
+    auto node = nodes_.place(parent, segment, std::move(*entry), env_.clock.now());
+    nodes_.learn_beside(parent, segment, beside);
+    co_return Resolved{std::move(node), segment};
 }
 
 Task<base::Result<engine::FoundPath>> FileSystem::ask(std::string directory, std::string segment) {
+    if (segment.empty()) co_return co_await find(std::move(directory), "");
     if (live_) {
         if (auto known = ahead_.find(directory, segment, env_.clock.now())) co_return std::move(*known);
     }
@@ -63,6 +72,26 @@ Task<base::Result<engine::FoundPath>> FileSystem::ask(std::string directory, std
         tasks_.spawn(look_ahead(directory, path));
     }
     co_return co_await store_.find(path);
+}
+
+Task<base::Result<engine::FoundPath>> FileSystem::find(std::string directory, std::string segment) {
+    if (!segment.empty()) co_return co_await store_.find(directory + segment);
+    // Only a directory can have no name: what stands at the key "a/" is a itself.
+    if (!directory.empty()) {
+        CO_TRY(auto there, co_await store_.find(directory));
+        there.object.reset();
+        co_return there;
+    }
+    // In the root no path tells it from the root.
+    engine::FoundPath there;
+    for (std::string after;;) {
+        CO_TRY(auto page, co_await store_.list("", after, base::limits::kListKeysMax));
+        for (auto& entry : page.entries) {
+            if (entry.key == "/") there.directory = std::move(entry);
+        }
+        if (there.directory || !page.truncated || page.next > "/") co_return there;
+        after = page.next;
+    }
 }
 
 Task<void> FileSystem::look_ahead(std::string directory, std::string after) {
@@ -83,8 +112,14 @@ Task<Answer<FileSystem::Resolved>> FileSystem::search(NodePtr parent, std::strin
         for (auto& entry : page.entries) {
             auto segment = entry.key.substr(directory.size());
             if (segment.ends_with('/')) segment.pop_back();
-            if (!segment.starts_with(prefix) || names::show(segment) != name) continue;
-            auto node = nodes_.place(parent, segment, std::move(entry), env_.clock.now());
+            const bool plain = names::show(segment) == name;
+            if (!segment.starts_with(prefix) || (!plain && names::show(segment, true) != name)) continue;
+            ANSWER(auto there, co_await find(directory, segment));
+            const bool beside = there.directory.has_value();
+            auto& found = beside && plain ? there.directory : there.object;
+            if (!found || (!plain && !beside)) continue;
+            auto node = nodes_.place(parent, segment, std::move(*found), env_.clock.now());
+            nodes_.learn_beside(parent, segment, beside);
             co_return Resolved{std::move(node), std::move(segment)};
         }
         if (!page.truncated) co_return refuse(ENOENT);

@@ -6,8 +6,17 @@
 namespace larder::fuse {
 
 const Place* Node::place() const {
+    const Place* out = nullptr;
     for (const auto& at : places) {
-        if (!at.parent->gone()) return &at;
+        if ((!out || out->doubted) && !at.parent->gone()) out = &at;
+        if (out && !out->doubted) break;
+    }
+    return out;
+}
+
+const Place* Node::place_at(const Node& parent, std::string_view segment) const {
+    for (const auto& at : places) {
+        if (at.parent.get() == &parent && at.segment == segment) return &at;
     }
     return nullptr;
 }
@@ -63,6 +72,9 @@ NodePtr NodeTable::place(const NodePtr& parent, std::string_view segment, engine
         if (!directory) by_inode_[entry.inode] = node;
     }
     if (!child(*parent, segment, directory)) attach(node, parent, segment);
+    for (auto& at : node->places) {
+        if (at.parent == parent && at.segment == segment) at.doubted = false;
+    }
     node->entry = std::move(entry);
     node->learnt = learnt;
     node->stale = false;
@@ -78,9 +90,28 @@ void NodeTable::attach(const NodePtr& node, const NodePtr& parent, std::string_v
 void NodeTable::detach(const NodePtr& node, const NodePtr& parent, std::string_view segment) {
     by_place_.erase({parent->id, node->directory, std::string(segment)});
     std::erase_if(node->places, [&](const Place& place) { return place.parent == parent && place.segment == segment; });
-    if (node->places.empty() && !node->directory) by_inode_.erase(node->entry.inode);
+    // What is open may have got another name that is not known yet.
+    if (node->places.empty() && !node->directory && !node->content) by_inode_.erase(node->entry.inode);
     --parent->children;
     release(parent);
+}
+
+void NodeTable::learn_beside(const NodePtr& parent, std::string_view segment, bool directory) {
+    if (!directory) remove(parent, segment, true);
+    const auto object = child(*parent, segment, false);
+    if (!object) return;
+    for (auto& at : object->places) {
+        if (at.parent == parent && at.segment == segment) at.beside = directory;
+    }
+}
+
+void NodeTable::doubt(const NodePtr& parent, std::string_view segment, bool directory) {
+    const auto node = child(*parent, segment, directory);
+    if (!node) return;
+    node->stale = true;
+    for (auto& at : node->places) {
+        if (at.parent == parent && at.segment == segment) at.doubted = true;
+    }
 }
 
 void NodeTable::remove(const NodePtr& parent, std::string_view segment, bool directory) {

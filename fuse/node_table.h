@@ -24,6 +24,8 @@ struct Node;
 struct Place {
     std::shared_ptr<Node> parent;
     std::string segment;
+    bool beside = false;   // of an object: a directory had the same segment when this was learnt
+    bool doubted = false;  // another door changed what stands there
 };
 
 struct Node {
@@ -43,8 +45,10 @@ struct Node {
     // While it is open or has something to store.
     std::shared_ptr<Content> content;
 
-    // A place all whose directories are there still; null: none is left (or it is the root).
+    // A place all whose directories are there still, one that is not doubted before others; null: none is left (or it
+    // is the root).
     const Place* place() const;
+    const Place* place_at(const Node& parent, std::string_view segment) const;
     bool gone() const { return id != kRootNode && place() == nullptr; }
 };
 using NodePtr = std::shared_ptr<Node>;
@@ -64,6 +68,10 @@ class NodeTable {
     // The node of what stands at a place, made if need be. A directory keeps its node while it keeps its place; a file
     // keeps it with its inode, so that its names share one. What else stood there loses that place.
     NodePtr place(const NodePtr& parent, std::string_view segment, engine::FileEntry entry, base::Instant learnt);
+    // Of what was just placed there: whether a directory stands beside the object.
+    void learn_beside(const NodePtr& parent, std::string_view segment, bool directory);
+    // What stands there has to be asked for again: the file may have other names that hold.
+    void doubt(const NodePtr& parent, std::string_view segment, bool directory);
     // The name is gone.
     void remove(const NodePtr& parent, std::string_view segment, bool directory);
     // The name moved; what stood at the target loses its place.
@@ -104,7 +112,7 @@ class NodeTable {
     NodePtr root_;
     NodeId last_ = kRootNode;
     std::unordered_map<NodeId, NodePtr> by_id_;
-    std::unordered_map<std::uint64_t, NodePtr> by_inode_;  // files with a name
+    std::unordered_map<std::uint64_t, NodePtr> by_inode_;  // files with a name, or open
     std::unordered_map<PlaceKey, NodePtr, PlaceHash> by_place_;
 };
 

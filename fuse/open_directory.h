@@ -13,6 +13,7 @@ struct FileSystem::OpenDirectory {
         std::string segment;
         std::string name;
         engine::FileEntry entry;
+        bool beside = false;
     };
     std::deque<Child> ready;
     std::uint64_t first = kDots;  // offset before ready.front()

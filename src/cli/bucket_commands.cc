@@ -1,4 +1,5 @@
 #include "src/base/encoding.h"
+#include "src/base/size.h"
 #include "src/cli/commands.h"
 #include "src/cli/json_fields.h"
 #include "src/cli/show.h"
@@ -39,7 +40,7 @@ Outcome<void> put_limit(json::object& quota, std::string_view name, const std::o
         quota.erase(name);
         return {};
     }
-    const auto size = parse_size(*text);
+    const auto size = base::parse_size(*text);
     if (!size) return bad_number(*text);
     quota[name] = *size;
     return {};

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +27,6 @@ class Table {
 
 // "3.4 MB": decimal units as printed on disks.
 std::string format_size(std::uint64_t bytes);
-// "512", "10MB", "1.5 GiB"; nullopt when it is none.
-std::optional<std::uint64_t> parse_size(std::string_view text);
 // Control characters made visible, so that a name cannot move the cursor.
 std::string printable(std::string_view text);
 // The columns a text takes on a terminal, counting each UTF-8 character as one.

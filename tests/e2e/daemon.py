@@ -73,9 +73,10 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cli(self, *words, check=True, stdin=None):
-        # Mounts keep their journals where this daemon's data are, not where those of the machine are.
+        # Mounts keep their journals and caches where this daemon's data are, not where those of the machine are.
         done = subprocess.run([os.path.join(self.bin, "larder"), "--socket", self.socket_path, *words],
-                              input=stdin, capture_output=True, check=False, env={**os.environ, "STATE_DIRECTORY": self.folder})
+                              input=stdin, capture_output=True, check=False,
+                              env={**os.environ, "STATE_DIRECTORY": self.folder, "CACHE_DIRECTORY": os.path.join(self.folder, "cache")})
         if check and done.returncode != 0:
             raise AssertionError(f"larder {' '.join(words)}: {done.returncode}\n{done.stderr.decode()}")
         return done.stdout if check else done

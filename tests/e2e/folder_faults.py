@@ -3,7 +3,9 @@ import contextlib
 import mmap
 import os
 import random
+import shutil
 import signal
+import stat
 import subprocess
 
 from mount import PATIENCE, mount_process, mounted, needs_fuse, read, s3, soon_or_later, takes_minutes, write
@@ -98,6 +100,70 @@ def sleeps(process):
         return False
 
 
+def cache_files(d):
+    """The sizes on disk of what mounts keep of what was read."""
+    return [entry.stat().st_size for base, _, names in os.walk(os.path.join(d.folder, "cache"))
+            for entry in os.scandir(base) if entry.is_file() and entry.name != "lock"]
+
+
+@needs_fuse
+def test_mount_reads_from_its_cache_while_the_daemon_is_stopped(d, tmp):
+    """What an earlier mount read is read of the disk; opening asks the daemon; a new version is read of the daemon."""
+    body = random.Random(7).randbytes(20 << 20)
+    for name, size in (("large", len(body)), ("small", 5000), ("changes", 300_000)):
+        assert s3(d, "PUT", name, body[:size])[0] == 200
+    words = ("--cache", "64MiB")
+    with mounted(d, tmp, *words) as folder:
+        assert read(f"{folder}/large") == body
+        assert read(f"{folder}/small") == body[:5000]
+        assert read(f"{folder}/changes") == body[:300_000]
+    assert s3(d, "PUT", "changes", body[-300_000:])[0] == 200
+    with mounted(d, tmp, *words) as folder:
+        assert read(f"{folder}/changes") == body[-300_000:]
+        with open(f"{folder}/large", "rb") as large, open(f"{folder}/small", "rb") as small:
+            d.process.send_signal(signal.SIGSTOP)
+            try:
+                assert os.pread(small.fileno(), 10_000, 0) == body[:5000]
+                for at in (15 << 20, (1 << 20) - 1000, 0):
+                    assert os.pread(large.fileno(), 100_000, at) == body[at:at + 100_000]
+                assert large.read() == body
+                ends_when_killed(folder, "open('small')")
+            finally:
+                d.process.send_signal(signal.SIGCONT)
+    assert 20 << 20 <= sum(cache_files(d)) <= 64 << 20
+
+
+@needs_fuse
+def test_mount_keeps_its_cache_small_and_reads_past_a_broken_one(d, tmp):
+    body = random.Random(8).randbytes(40 << 20)
+    assert s3(d, "PUT", "a", body)[0] == 200
+    with mounted(d, tmp, "-o", "cache=16MiB") as folder:
+        with open(f"{folder}/a", "rb") as file:
+            for at in range(0, len(body), 1 << 20):
+                assert file.read(1 << 20) == body[at:at + (1 << 20)]
+                assert sum(cache_files(d)) <= 16 << 20
+    kept = os.path.join(d.folder, "cache")
+    assert sum(cache_files(d)) > 8 << 20
+    assert stat.S_IMODE(os.stat(kept).st_mode) == 0o700
+    for base, _, names in os.walk(kept):
+        for name in names:
+            assert stat.S_IMODE(os.stat(f"{base}/{name}").st_mode) == 0o600
+            if name != "lock":
+                with open(f"{base}/{name}", "r+b") as piece:
+                    piece.seek(random.Random(name).randrange(os.path.getsize(f"{base}/{name}")))
+                    piece.write(b"damaged")
+    with mounted(d, tmp, "--cache", "16MiB") as folder:
+        assert read(f"{folder}/a") == body
+    with mounted(d, tmp, "--cache", "16MiB") as folder:
+        shutil.rmtree(kept)
+        assert read(f"{folder}/a") == body
+        write(f"{folder}/a", body[:100])
+        assert read(f"{folder}/a") == body[:100]
+    for wrong in ("10 apples", "1000", "-1"):
+        usage = d.cli("mount", "home", folder, "--cache=" + wrong, check=False)
+        assert usage.returncode == 2 and wrong.encode() in usage.stderr and b"fix:" in usage.stderr, usage
+
+
 APPENDER = """
 import os, sys
 for i in range(int(sys.argv[3])):
@@ -128,11 +194,12 @@ def test_mount_loses_no_line_that_two_mounts_append(d, tmp):
 @takes_minutes
 def test_mount_holds_random_operations_with_mappings(d, tmp):
     """Writes, reads, mappings, cuts, holes and new opens of one file, against a copy in memory."""
-    for durability in ("daemon", "local"):
-        with mounted(d, tmp, "--durability", durability) as folder, contextlib.ExitStack() as files:
-            check_random_operations(f"{folder}/{durability}", random.Random(durability), files)
-            body = read(f"{folder}/{durability}")
-        assert s3(d, "GET", durability) == (200, body)
+    for name, words in (("daemon", ()), ("local", ("--durability", "local")), ("cached", ("--cache", "64MiB")),
+                        ("both", ("--durability", "local", "--cache", "64MiB"))):
+        with mounted(d, tmp, *words) as folder, contextlib.ExitStack() as files:
+            check_random_operations(f"{folder}/{name}", random.Random(name), files)
+            body = read(f"{folder}/{name}")
+        assert s3(d, "GET", name) == (200, body)
 
 
 def check_random_operations(path, dice, files):

@@ -21,15 +21,17 @@ ROOMS = {
     "replication/model": {"replication/table", "src/codec"},
     "replication": {"replication/model", "replication/table", "replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/remote": {"src/rpc", "src/codec", "src/io"},
+    "replication/read_cache": {"replication", "src/codec", "src/io"},
     "replication/write_behind": {"replication/remote", "replication", "src/codec", "src/io"},
     "s3": {"src/http", "src/io", "replication"}, "src/admin": {"src/http", "src/io", "replication"},
-    "fuse": {"src/io", "replication", "replication/remote", "replication/write_behind"},
+    "fuse": {"src/io", "replication", "replication/remote", "replication/read_cache", "replication/write_behind"},
     "src/cli": {"src/http", "src/admin"},
     "src/daemon": {"replication/remote", "s3", "src/admin", "src/http", "src/io", "replication"},
 }
 # Headers by which replication is entered from outside.
 FRONT = ("replication/engine.h", "replication/files.h", "replication/remote/file_server.h",
-         "replication/remote/remote_store.h", "replication/write_behind/write_behind.h")
+         "replication/remote/remote_store.h", "replication/read_cache/read_cache.h",
+         "replication/write_behind/write_behind.h")
 DOORS = ("s3", "fuse", "src/admin", "src/cli", "src/daemon")
 
 BANNED = [  # (pattern, why, rooms where it is at home)

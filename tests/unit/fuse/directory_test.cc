@@ -32,6 +32,55 @@ TEST_CASE("every key shows under a name that finds it", "[fuse]") {
     CHECK(mount.put("\xff", "x").error() == EILSEQ);
 }
 
+TEST_CASE("a directory without a name is found by its form alone, and only where one is", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("a/", "");
+    store.put("a/b", "x");
+    {
+        Mount mount(world, store);
+        CHECK(mount.find("%empty").error() == ENOENT);
+        CHECK(mount.find("a/%empty").error() == ENOENT);
+    }
+    store.put("/c", "of the root");
+    store.put("a//c", "of a");
+    Mount mount(world, store);
+    CHECK(*mount.get("%empty/c") == "of the root");
+    CHECK(*mount.get("a/%empty/c") == "of a");
+}
+
+TEST_CASE("an object has its other name only while a directory has its own", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("a", "x");
+    Mount mount(world, store);
+    REQUIRE(mount.find("a"));
+    CHECK_FALSE(mount.find("a%obj"));
+    store.put("a/b", "y");
+    CHECK(mount.names("") == std::vector<std::string>{"a", "a%obj"});
+    CHECK(*mount.get("a%obj") == "x");
+}
+
+TEST_CASE("a file that was looked at does not hide the directory that has come beside it", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("a", "x");
+    Mount mount(world, store);
+    REQUIRE(mount.find("a"));
+    store.put("a/b", "y");
+    REQUIRE(mount.names("").size() == 2);
+    CHECK(*mount.get("a%obj") == "x");
+    CHECK(*mount.get("a/b") == "y");
+    const auto file = *mount.find("a%obj");
+    store.erase("a/b");
+    store.put("a", "z");
+    CHECK(mount.names("") == std::vector<std::string>{"a"});
+    // Asked by its number, as the kernel asks for attributes, before its name.
+    CHECK(mount.run(mount.files().attributes(file.node)));
+    CHECK_FALSE(mount.find("a%obj"));
+    CHECK(*mount.get("a") == "z");
+}
+
 TEST_CASE("a name that is cut short changes its own object, not the one its beginning names", "[fuse]") {
     test::World world;
     test::MemoryFiles store(world.env());
@@ -52,6 +101,23 @@ TEST_CASE("a name that is cut short changes its own object, not the one its begi
     CHECK(store.content(beginning) == "short");
     REQUIRE(mount.rename("d/" + name, "e"));
     CHECK(store.content("e/x") == "below");
+}
+
+TEST_CASE("a long name beside a directory of its own is found by its own form", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    for (const auto bytes : {400u, 254u}) {
+        const std::string segment(bytes, 'l');
+        store.put(segment, "object");
+        store.put(segment + "/x", "below");
+        Mount mount(world, store);
+        CHECK(*mount.get(names::show(segment, true)) == "object");
+        CHECK(*mount.get(names::show(segment) + "/x") == "below");
+        REQUIRE(mount.unlink(names::show(segment, true)));
+        CHECK(store.content(segment + "/x") == "below");
+        CHECK_FALSE(store.content(segment));
+        store.erase(segment + "/x");
+    }
 }
 
 TEST_CASE("the kernel is asked to let go of older files when there are many, not of what is open", "[fuse]") {

@@ -312,5 +312,42 @@ TEST_CASE("a read-only mount refuses every change", "[fuse]") {
     CHECK(mount.open("a", O_RDWR).error() == EROFS);
 }
 
+TEST_CASE("what is open is written to its file, wherever another mount has moved it", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    const auto other_store = store.another();
+    store.put("a", "one");
+    store.put("b", "two");
+    Mount mount(world, store);
+    Mount other(world, *other_store);
+    REQUIRE(mount.find("b"));
+    const auto opened = *mount.open("a", O_RDWR);
+    REQUIRE(mount.write(opened.file, 0, "ONE"));
+    REQUIRE(other.rename("a", "b", RENAME_EXCHANGE));
+    // In this order: the old name leads elsewhere before the new one is known.
+    CHECK(*mount.get("a") == "two");
+    CHECK(*mount.get("b") == "ONE");
+    REQUIRE(mount.run(mount.files().sync(opened.file)));
+    CHECK(store.content("b") == "ONE");
+    CHECK(store.content("a") == "two");
+}
+
+TEST_CASE("a name that another mount has moved away leads nowhere, whatever else its file is called", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    const auto other_store = store.another();
+    store.put("a", "one");
+    Mount mount(world, store);
+    Mount other(world, *other_store);
+    REQUIRE(mount.run(mount.files().make_symlink(kRootNode, "link", "to/a", {})));
+    REQUIRE(mount.find("a"));
+    REQUIRE(other.rename("a", "b"));
+    REQUIRE(other.rename("link", "moved"));
+    CHECK(*mount.get("b") == "one");
+    CHECK_FALSE(mount.find("a"));
+    const auto link = *mount.find("moved");
+    CHECK(*mount.run(mount.files().read_link(link.node)) == "to/a");
+}
+
 }  // namespace
 }  // namespace larder::fuse

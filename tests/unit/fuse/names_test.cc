@@ -29,6 +29,12 @@ TEST_CASE("what a folder cannot hold has a form", "[names]") {
     for (const std::string name : {"%empty", "%dot", "%dotdot", "a%obj"}) CHECK_FALSE(can_be_made(name));
 }
 
+TEST_CASE("what no child is shown as means nothing", "[names]") {
+    for (const std::string name : {"a%obj%obj", "%empty%obj%obj", "%long-x-0123456789abcdef%obj"})
+        CHECK(read(name).kind == Meaning::Kind::nothing);
+    CHECK(read("a%obj%%obj").segment == "a%obj");
+}
+
 TEST_CASE("a name that looks like a form shows one more sign", "[names]") {
     for (const std::string name : {"%empty", "%dot", "%dot%%", "a%obj", "a%obj%", "%long-x-0123456789abcdef"}) {
         CHECK(show(name) == name + "%");
