@@ -1,5 +1,6 @@
 """A mounted folder whose mount or daemon dies or stops in the middle. Run by run.py; needs /dev/fuse."""
 import contextlib
+import fcntl
 import mmap
 import os
 import random
@@ -101,9 +102,18 @@ def sleeps(process):
 
 
 def cache_files(d):
-    """The sizes on disk of what mounts keep of what was read."""
-    return [entry.stat().st_size for base, _, names in os.walk(os.path.join(d.folder, "cache"))
-            for entry in os.scandir(base) if entry.is_file() and entry.name != "lock"]
+    """What a mount that has ended keeps of what was read: paths of the pieces."""
+    paths = [os.path.join(base, name) for base, _, names in os.walk(os.path.join(d.folder, "cache")) for name in names]
+    locks = [path for path in paths if path.endswith("/lock")]
+    for path in locks:
+        with open(path, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # its process holds it to the end
+    return [os.path.join(os.path.dirname(path), name) for path in locks for name in os.listdir(os.path.dirname(path))
+            if name != "lock"]
+
+
+def size_of(paths):
+    return sum(os.path.getsize(path) for path in paths)
 
 
 @needs_fuse
@@ -130,7 +140,7 @@ def test_mount_reads_from_its_cache_while_the_daemon_is_stopped(d, tmp):
                 ends_when_killed(folder, "open('small')")
             finally:
                 d.process.send_signal(signal.SIGCONT)
-    assert 20 << 20 <= sum(cache_files(d)) <= 64 << 20
+    assert 20 << 20 <= size_of(cache_files(d)) <= 64 << 20
 
 
 @needs_fuse
@@ -138,20 +148,16 @@ def test_mount_keeps_its_cache_small_and_reads_past_a_broken_one(d, tmp):
     body = random.Random(8).randbytes(40 << 20)
     assert s3(d, "PUT", "a", body)[0] == 200
     with mounted(d, tmp, "-o", "cache=16MiB") as folder:
-        with open(f"{folder}/a", "rb") as file:
-            for at in range(0, len(body), 1 << 20):
-                assert file.read(1 << 20) == body[at:at + (1 << 20)]
-                assert sum(cache_files(d)) <= 16 << 20
+        assert read(f"{folder}/a") == body
+    pieces = cache_files(d)
+    assert 8 << 20 < size_of(pieces) <= 16 << 20
     kept = os.path.join(d.folder, "cache")
-    assert sum(cache_files(d)) > 8 << 20
     assert stat.S_IMODE(os.stat(kept).st_mode) == 0o700
-    for base, _, names in os.walk(kept):
-        for name in names:
-            assert stat.S_IMODE(os.stat(f"{base}/{name}").st_mode) == 0o600
-            if name != "lock":
-                with open(f"{base}/{name}", "r+b") as piece:
-                    piece.seek(random.Random(name).randrange(os.path.getsize(f"{base}/{name}")))
-                    piece.write(b"damaged")
+    for path in pieces:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        with open(path, "r+b") as piece:
+            piece.seek(random.Random(path).randrange(os.path.getsize(path)))
+            piece.write(b"damaged")
     with mounted(d, tmp, "--cache", "16MiB") as folder:
         assert read(f"{folder}/a") == body
     with mounted(d, tmp, "--cache", "16MiB") as folder:
