@@ -184,8 +184,14 @@ io::Task<Result<Row>> Coordinator::settle(RowKey key) {
     co_return std::move(rows.front());
 }
 
+io::Task<Result<Row>> Coordinator::confirm(RowKey key) {
+    std::vector<RowKey> keys{std::move(key)};
+    CO_TRY(auto rows, co_await settle_rows(std::move(keys), true));
+    co_return std::move(rows.front());
+}
+
 // A ballot that proposes what is there already.
-io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> keys) {
+io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> keys, bool anew) {
     const auto needed = write_quorum(keys.front());
     Tag above;
     for (int attempt = 0; attempt < kAttempts / 2; ++attempt) {
@@ -197,7 +203,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> 
             continue;
         }
         auto present = present_in(promised, keys, needed);
-        if (present.at_quorum) co_return std::move(present.rows);
+        if (present.at_quorum && !anew) co_return std::move(present.rows);
         CO_TRY(const auto accepted, co_await accept(AcceptKind::fenced, ballot, std::move(present.proposals), needed));
         if (accepted.oks() >= needed) co_return std::move(present.rows);
         above = std::max(above, accepted.greatest());
