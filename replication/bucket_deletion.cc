@@ -99,28 +99,31 @@ Task<Result<void>> LocalEngine::delete_bucket(BucketId id) {
 // No write begins here any more; those under way are waited for, so that "empty" stays true.
 Task<Result<void>> LocalEngine::empty_bucket(BucketId id, std::shared_ptr<BucketState> state, Tag mark) {
     while (state->writes > 0) co_await env_.clock.sleep_for(kDrainPause);
-    if (!members_->alone()) CO_TRY_VOID(co_await close_bucket(id, state->row.index_shards, mark));
-    ListQuery any;
-    any.limit = 1;
-    CO_TRY(const auto page, co_await list_objects(id, any));
-    if (!page.objects.empty()) co_return not_empty();
+    // The replicas that are closed have to be those that are listed.
+    for (quorum::Epoch epoch = 0;;) {
+        epoch = members_->placement().epoch();
+        if (!members_->alone()) CO_TRY_VOID(co_await close_bucket(id, state->row.index_shards, mark));
+        ListQuery any;
+        any.limit = 1;
+        CO_TRY(const auto page, co_await list_objects(id, any));
+        if (!page.objects.empty()) co_return not_empty();
+        if (epoch == members_->placement().epoch()) break;
+    }
     co_return co_await abort_bucket_uploads(id);
 }
 
 // Any write that is acknowledged from now on would need a replica that refuses it.
 Task<Result<void>> LocalEngine::close_bucket(BucketId id, std::uint16_t shards, Tag mark) {
     const auto& placement = members_->placement();
-    std::vector<quorum::ReplicaSet> sets{placement.replicas(placement.partition_of(id.view()))};
+    std::vector<quorum::Replicas> sets{placement.replicas(placement.partition_of(id.view()))};
     for (std::uint16_t shard = 0; shard < shards; ++shard) {
         sets.push_back(placement.replicas(placement.partition_of(model::index_shard(id, shard))));
     }
     std::set<io::NodeNumber> nodes;
-    for (const auto& set : sets) nodes.insert(set.nodes.begin(), set.nodes.end());
+    for (const auto& set : sets) nodes.insert(set->nodes.begin(), set->nodes.end());
     const auto closed = co_await ask_peers({nodes.begin(), nodes.end()}, peer::CloseBucket{id, mark}, kClosePatience);
     for (const auto& set : sets) {
-        const auto have = std::ranges::count_if(
-            set.nodes, [&](auto node) { return std::ranges::find(closed, node) != closed.end(); });
-        if (static_cast<std::size_t>(have) >= set.write_quorum) continue;
+        if (set->reached([&](auto at) { return std::ranges::find(closed, set->nodes[at]) != closed.end(); })) continue;
         co_return fail(Code::quorum_not_reached, Subject::bucket, "too few replicas of the bucket answered");
     }
     co_return Result<void>();
@@ -128,7 +131,7 @@ Task<Result<void>> LocalEngine::close_bucket(BucketId id, std::uint16_t shards, 
 
 Task<Result<io::Message>> LocalEngine::answer(peer::CloseBucket ask) {
     const auto key = model::bucket_row(ask.bucket);
-    const auto partition = members_->control().partition_of(key.partition_key);
+    const auto partition = members_->placement().partition_of(key.partition_key);
     CO_TRY(const auto row, rows_->get(model::kBuckets, partition, key));
     if (row && row->has_value() && row->version > ask.mark) {
         CO_TRY(const auto now, model::decode_bucket(row->row));

@@ -53,7 +53,8 @@ class ControlCache {
     std::map<BucketId, std::shared_ptr<BucketState>> states_;
     std::map<std::string, BucketId, std::less<>> names_;
     std::map<std::string, std::shared_ptr<const AccessKey>, std::less<>> keys_;
-    std::map<Place, Tag> known_;  // of what is shown, and of what is gone while this node's replica has yet to hear of it
+    std::map<Place, Tag>
+        known_;  // of what is shown, and of what is gone while this node's replica has yet to hear of it
 };
 
 }  // namespace larder::engine

@@ -35,14 +35,15 @@ Result<void> LocalEngine::load_table(table::TableId table, const std::string& pa
     const auto note = [this](const std::string& reason) {
         open_problems_.push_back("a control row cannot be read: " + reason + ". Make the bucket or key again.");
     };
-    const auto partition = members_->control().partition_of(partition_key);
+    const auto partition = members_->placement().partition_of(partition_key);
     return rows_->scan(table, partition, partition_key, {}, SIZE_MAX,
                        [&](std::string_view sort_key, const table::RowView& row) -> Result<table::ScanStep> {
-                           if (row.damaged && table == model::kBucketNames) control_.trust_bucket(std::string(sort_key));
+                           if (row.damaged && table == model::kBucketNames)
+                               control_.trust_bucket(std::string(sort_key));
                            if (row.damaged) note("it is damaged on the disk");
                            if (row.damaged || !row.has_value()) return table::ScanStep{};
-                           const auto taken = control_.take(
-                               {table, std::string(sort_key), row.acc, std::string(row.row), true});
+                           const auto taken =
+                               control_.take({table, std::string(sort_key), row.acc, std::string(row.row), true});
                            if (!taken) note(taken.error().message);
                            return table::ScanStep{};
                        });
@@ -103,14 +104,14 @@ Task<void> LocalEngine::spread(table::TableId table, table::RowKey key, Tag vers
 // A deletion that this node's replica knows is nowhere in memory.
 Result<bool> LocalEngine::knows(const peer::Seen& what) {
     if (control_.known(what.table, what.key.sort_key) >= what.version) return true;
-    const auto partition = members_->control().partition_of(what.key.partition_key);
+    const auto partition = members_->placement().partition_of(what.key.partition_key);
     TRY(const auto row, rows_->get(what.table, partition, what.key));
     return row && row->acc >= what.version;
 }
 
 Task<Result<io::Message>> LocalEngine::answer(peer::Seen ask) {
-    const bool is_control =
-        ask.table >= model::kBuckets && ask.table <= model::kAccessKeys && ask.key.partition_key == partition_of(ask.table);
+    const bool is_control = ask.table >= model::kBuckets && ask.table <= model::kAccessKeys &&
+                            ask.key.partition_key == partition_of(ask.table);
     if (!is_control) co_return fail(Code::invalid_argument, Subject::request, "that is no control row");
     const auto deadline = env_.clock.after(kHearTime);
     for (;;) {
@@ -136,8 +137,7 @@ Task<Result<io::Message>> LocalEngine::answer(peer::Seen ask) {
 }
 
 bool LocalEngine::holds_control() const {
-    const auto set = members_->control().replicas(members_->control().partition_of("buckets"));
-    return std::ranges::find(set.nodes, self()) != set.nodes.end();
+    return members_->placement().everywhere()->has(self());
 }
 
 // A node that holds no control rows hears of changes only while it can be reached: it looks through them by itself.

@@ -133,27 +133,32 @@ Task<Result<void>> LocalEngine::open() {
 void LocalEngine::make_tables() {
     rows_ = std::make_unique<table::DbRowStore>(*db_);
     observe_rows();
-    const auto coordinator = [this](const quorum::Placement& placement, table::TableId table) {
-        auto rows = std::make_unique<table::Coordinator>(env_, placement, *tags_,
-                                                         table::TableOptions{.table = table, .rules = {}});
+    static const std::set<table::TableId> everywhere{model::kBuckets, model::kBucketNames, model::kAccessKeys,
+                                                     model::kMoves};
+    const auto& placement = members_->placement();
+    const auto coordinator = [&](table::TableId table) {
+        table::TableOptions options{.table = table, .rules = {}};
+        options.everywhere = everywhere.contains(table);
+        auto rows = std::make_unique<table::Coordinator>(env_, placement, *tags_, options);
+        if (auto* epochs = members_->epochs()) rows->use_epochs(*epochs);
+        if (const auto* distances = members_->distances()) rows->use_distances(*distances);
         rows->use_local(*replica_, self());
         return rows;
     };
-    const auto& placement = members_->placement();
-    const auto& control = members_->control();
     replica_ = std::make_unique<table::Replica>(env_.network, *rows_, placement, *tags_);
-    bucket_rows_ = coordinator(control, model::kBuckets);
-    name_rows_ = coordinator(control, model::kBucketNames);
-    key_rows_ = coordinator(control, model::kAccessKeys);
-    move_rows_ = coordinator(control, model::kMoves);
-    object_table_ = coordinator(placement, model::kObjects);
+    if (auto* epochs = members_->epochs()) replica_->use_epochs(env_.executor, *epochs, everywhere);
+    bucket_rows_ = coordinator(model::kBuckets);
+    name_rows_ = coordinator(model::kBucketNames);
+    key_rows_ = coordinator(model::kAccessKeys);
+    move_rows_ = coordinator(model::kMoves);
+    object_table_ = coordinator(model::kObjects);
     object_rows_ = std::make_unique<MovedRows>(env_, *object_table_, [this](DirectoryMove move, std::string rest) {
         return bring_row(std::move(move), std::move(rest));
     });
-    upload_rows_ = coordinator(placement, model::kUploads);
-    part_rows_ = coordinator(placement, model::kParts);
-    intent_rows_ = coordinator(placement, model::kIntents);
-    page_rows_ = coordinator(placement, model::kPages);
+    upload_rows_ = coordinator(model::kUploads);
+    part_rows_ = coordinator(model::kParts);
+    intent_rows_ = coordinator(model::kIntents);
+    page_rows_ = coordinator(model::kPages);
 }
 
 void LocalEngine::observe_rows() {

@@ -86,9 +86,10 @@ Task<Result<bool>> LocalEngine::collect_some() {
 // Whether it is for this node to do now.
 bool LocalEngine::is_mine(const Noted& noted) const {
     const auto& placement = members_->placement();
-    for (const auto node : placement.replicas(placement.partition_of(noted.garbage.row.partition_key)).nodes) {
+    const auto set = placement.replicas(placement.partition_of(noted.garbage.row.partition_key));
+    for (const auto node : set->nodes) {
         if (node == self()) return true;
-        if (members_->is_away(node)) continue;
+        if (node == 0 || members_->is_away(node)) continue;
         const auto changed = Tag::decode(std::string_view(noted.key).substr(0, Tag::kSize));
         return !changed || base::hybrid_ms(changed->time) + kOthersWaitMs < env_.clock.wall_now().ms;
     }
@@ -156,6 +157,8 @@ Task<Result<std::vector<model::Owner>>> LocalEngine::owners_to_drop(Garbage garb
         return out;
     };
     CO_TRY(auto now, co_await object_table_->read(garbage.row, false));
+    CO_TRY(const auto owners_now, unnamed(now));
+    if (owners_now.empty()) co_return owners_now;
     if (now.version <= garbage.version) {
         bool moved_on = false;
         const auto again = [&](const table::Row& current, Tag) -> Result<table::Decision> {

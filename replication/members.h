@@ -1,7 +1,9 @@
-// What the engine must know of the cluster that its node is part of. Whoever keeps the members and the layout makes one.
+// What the engine must know of the cluster that its node is part of. Whoever keeps the members and the layout makes
+// one.
 #pragma once
 
-#include "replication/quorum/placement.h"
+#include "replication/quorum/distances.h"
+#include "replication/quorum/epochs.h"
 
 #include <algorithm>
 #include <vector>
@@ -12,10 +14,10 @@ namespace larder::engine {
 class Members {
  public:
     virtual ~Members() = default;
-    // Who holds objects, uploads, parts, pages and intents.
     virtual const quorum::Placement& placement() const = 0;
-    // Who holds the rows that every storing node has: buckets, their names, access keys, moves of directories.
-    virtual const quorum::Placement& control() const = 0;
+    // Where layouts change, and how near replicas are; nothing where neither is known.
+    virtual quorum::Epochs* epochs() const { return nullptr; }
+    virtual const quorum::Distances* distances() const { return nullptr; }
     // Everyone who may coordinate a write or read content: this node too, and those that are away.
     virtual const std::vector<io::NodeNumber>& all() const = 0;
     // A hint: a message to it has no chance now.
@@ -31,7 +33,6 @@ class FixedMembers final : public Members {
     FixedMembers(const std::vector<io::NodeNumber>& nodes, const std::vector<io::NodeNumber>& storing)
         : placement_(storing), nodes_(nodes) {}
     const quorum::Placement& placement() const override { return placement_; }
-    const quorum::Placement& control() const override { return placement_; }
     const std::vector<io::NodeNumber>& all() const override { return nodes_; }
     bool is_away(io::NodeNumber node) const override { return std::ranges::find(away, node) != away.end(); }
 

@@ -37,7 +37,8 @@ struct Options {
     std::size_t cache_bytes = 16u << 20;
     bool create = false;       // make a new node when the folders are empty; otherwise fail with not_found
     std::string cluster_name;  // for create; empty picks one
-    // The cluster that this node is part of under the number of its io::Network; outlives the engine. None: it is alone.
+    // The cluster that this node is part of under the number of its io::Network; outlives the engine. None: it is
+    // alone.
     const Members* members = nullptr;
     bool threads = true;  // off in a simulated world (src/db/db.h)
 };

@@ -27,7 +27,7 @@ std::vector<io::NodeNumber> LocalEngine::others() const {
 }
 
 Task<Result<io::Message>> LocalEngine::ask_peer(io::NodeNumber node, peer::Ask ask, base::Duration patience) {
-    if (members_->is_away(node)) {
+    if (node == 0 || members_->is_away(node)) {
         co_return fail(Code::disconnected, Subject::node, "node " + std::to_string(node) + " is away");
     }
     co_return co_await env_.network.call(node, peer::kMethod, {peer::encode(ask), {}}, env_.clock.after(patience));

@@ -90,8 +90,7 @@ Result<void> after_object_change(db::Writer& rows, const table::RowTransition& c
         if (!garbage.owners.empty()) {
             garbage.row = change.key;
             garbage.version = change.before->version;
-            TRY_VOID(
-                rows.put(kGarbageTree, change.after.acc.encode() + change.key.sort_key, encode_garbage(garbage)));
+            TRY_VOID(rows.put(kGarbageTree, change.after.acc.encode() + change.key.sort_key, encode_garbage(garbage)));
         }
     }
     return rows.put(kUsageTree, bucket, encode_count(count));

@@ -15,8 +15,8 @@ constexpr std::size_t kKeptMax = 200'000;  // more are found again by looking th
 constexpr std::size_t kRowsAtOnce = 4096;
 
 // Tables whose deleted rows are dropped.
-constexpr table::TableId kCollected[] = {model::kObjects, model::kUploads, model::kParts, model::kIntents,
-                                         model::kPages, model::kMoves};
+constexpr table::TableId kCollected[] = {model::kObjects, model::kUploads, model::kParts,
+                                         model::kIntents, model::kPages,   model::kMoves};
 
 }  // namespace
 
@@ -48,14 +48,15 @@ void LocalEngine::note_tombstone(table::TableId table, table::RowKey key) {
 // One replica drops a row for all: the first that is there. Nobody can while one of them is away.
 LocalEngine::Collecting LocalEngine::collecting(table::TableId table, const table::RowKey& key) {
     if (members_->alone()) return Collecting::now;
-    const auto& placement = table == model::kMoves ? members_->control() : members_->placement();
+    const auto& placement = members_->placement();
     const auto partition = placement.partition_of(key.partition_key);
-    const auto set = placement.replicas(partition);
-    const auto here = std::ranges::find(set.nodes, self()) != set.nodes.end();
+    const auto set = table == model::kMoves ? placement.everywhere() : placement.replicas(partition);
+    const bool here = set->has(self());
     const auto row = here ? rows_->get(table, partition, key) : Result<std::optional<table::StoredRow>>(std::nullopt);
     if (here && row && (!*row || (*row)->has_value())) return Collecting::never;
-    if (std::ranges::any_of(set.nodes, [this](auto node) { return members_->is_away(node); })) return Collecting::later;
-    return !here || set.nodes.front() == self() ? Collecting::now : Collecting::later;
+    if (std::ranges::any_of(set->nodes, [this](auto node) { return members_->is_away(node); }))
+        return Collecting::later;
+    return !here || set->nodes.front() == self() ? Collecting::now : Collecting::later;
 }
 
 Task<void> LocalEngine::collect_one(table::TableId table, table::RowKey key) {

@@ -30,8 +30,8 @@ Result<BucketUsage> LocalEngine::counted_here(const BucketId& id) {
 Task<Result<BucketUsage>> LocalEngine::counted_usage(BucketId id) {
     const auto& placement = members_->placement();
     const auto set = placement.replicas(placement.partition_of(model::index_shard(id, 0)));
-    if (std::ranges::find(set.nodes, self()) != set.nodes.end()) co_return counted_here(id);
-    for (const auto node : set.nodes) {
+    if (set->has(self())) co_return counted_here(id);
+    for (const auto node : set->nodes) {
         const auto answer = co_await ask_peer(node, peer::CountUsage{id}, kPatience);
         if (!answer) continue;
         codec::Reader in(answer->body);

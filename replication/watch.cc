@@ -1,5 +1,5 @@
-// What changes, for those who watch. A node logs what its replica takes; a bucket whose rows lie elsewhere is watched at
-// its replicas, in so many logs that no acknowledged write can be missing from all of them.
+// What changes, for those who watch. A node logs what its replica takes; a bucket whose rows lie elsewhere is watched
+// at its replicas, in so many logs that no acknowledged write can be missing from all of them.
 #include "replication/local_engine.h"
 
 namespace larder::engine {
@@ -86,7 +86,7 @@ bool LocalEngine::holds(const BucketId& bucket) const {
     if (members_->alone()) return true;
     const auto& placement = members_->placement();
     const auto set = placement.replicas(placement.partition_of(model::index_shard(bucket, 0)));
-    return std::ranges::find(set.nodes, self()) != set.nodes.end();
+    return set->has(self());
 }
 
 Task<Result<ChangePage>> LocalEngine::watch_here(peer::Watch ask, base::Instant deadline) {
@@ -155,12 +155,12 @@ Task<Result<ChangePage>> LocalEngine::watch_replicas(peer::Watch ask, base::Inst
     const auto& placement = members_->placement();
     const auto set = placement.replicas(placement.partition_of(model::index_shard(ask.bucket, 0)));
     CO_TRY(auto places, places_of(ask.since));
-    std::erase_if(places, [&](const auto& one) { return std::ranges::find(set.nodes, one.first) == set.nodes.end(); });
+    std::erase_if(places, [&](const auto& one) { return !set->has(one.first); });
     const bool begins = ask.since.empty();
     ChangePage out;
     Listening all(env_.executor);
-    all.asked = set.nodes.size();
-    for (const auto node : set.nodes) {
+    all.asked = set->nodes.size();
+    for (const auto node : set->nodes) {
         const auto known = places.find(node);
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - env_.clock.now()).count();
         auto wait = known == places.end() ? 0 : std::clamp<std::int64_t>(left, 0, 30'000);
@@ -171,24 +171,20 @@ Task<Result<ChangePage>> LocalEngine::watch_replicas(peer::Watch ask, base::Inst
     const auto patience = std::max(deadline, env_.clock.after(kFirstTime));
     const auto timer = env_.clock.call_at(patience, [told = all.told] { told.set(io::Done{}); });
     co_await all.told.future();
-    std::size_t went_on = 0;
-    bool gap = false;
-    for (const auto& [node, page] : all.pages) {
-        const bool known = places.contains(node);
-        if (known && !page.missed) ++went_on;
-        gap = gap || (known && page.missed);
-    }
+    const auto went_on = [&](std::uint32_t at) {
+        const auto page = all.pages.find(set->nodes[at]);
+        return page != all.pages.end() && !page->second.missed && places.contains(set->nodes[at]);
+    };
+    const bool gap = std::ranges::any_of(
+        all.pages, [&](const auto& one) { return places.contains(one.first) && one.second.missed; });
     // Those that were about to answer tell whether a gap matters.
-    if (gap && went_on < set.read_quorum && all.over < all.asked) {
-        co_await all.calls.join();
-        went_on = static_cast<std::size_t>(std::ranges::count_if(
-            all.pages, [&](const auto& one) { return places.contains(one.first) && !one.second.missed; }));
-    }
+    if (gap && !set->reached(went_on) && all.over < all.asked) co_await all.calls.join();
     env_.clock.cancel(timer);
-    if (begins && all.pages.size() < set.read_quorum) {
+    if (begins && !set->reached([&](auto at) { return all.pages.contains(set->nodes[at]); })) {
         co_return fail(Code::quorum_not_reached, Subject::bucket, "too few replicas of the bucket answered");
     }
-    out.missed = !begins && (places.size() < set.read_quorum || (gap && went_on < set.read_quorum));
+    const bool followed = set->reached([&](auto at) { return places.contains(set->nodes[at]); });
+    out.missed = !begins && (!followed || (gap && !set->reached(went_on)));
     std::set<std::pair<std::string, Tag>> seen;
     for (auto& [node, page] : all.pages) {
         places[node] = page.next;

@@ -130,7 +130,7 @@ std::vector<std::string> Cluster::list(io::NodeNumber node, BucketId in) {
 std::size_t Cluster::rows_at(io::NodeNumber node, BucketId in) {
     table::RangeQuery query;
     query.partition_key = model::index_shard(in, 0);
-    io::Message ask{table::encode(model::kObjects, query), {}};
+    io::Message ask{table::encode(table::Heading{model::kObjects, 0}, query), {}};
     const auto answer = run(node, env(node).network.call(node, table::Replica::kMethod, std::move(ask),
                                                          env(node).clock.after(std::chrono::seconds(1))));
     if (!answer) FAIL(answer.error().message);

@@ -161,8 +161,8 @@ struct Watching {
 };
 
 void look(Cluster& cluster, io::NodeNumber node, BucketId id, Watching& state) {
-    const auto page = cluster.run(
-        node, cluster.at(node).watch(id, "", state.since, {cluster.world.now + std::int64_t{200'000'000}}));
+    const auto page =
+        cluster.run(node, cluster.at(node).watch(id, "", state.since, {cluster.world.now + std::int64_t{200'000'000}}));
     REQUIRE(page);
     state.since = page->next;
     state.missed = state.missed || page->missed;
