@@ -31,12 +31,8 @@ Row damaged_row() {
     return row;
 }
 
-struct Changed {
-    RowKey key;
-    StoredRow row;
-};
-
 // What a change of rows does to the trees.
+template <typename Changed>
 class DbRowAccess final : public RowAccess {
  public:
     DbRowAccess(db::Writer& writer, TableId table, quorum::Partition partition, const std::vector<CommitHook>* hooks,
@@ -110,21 +106,47 @@ class DbRowAccess final : public RowAccess {
 
 }  // namespace
 
+Result<void> DbRowStore::find_tombstones(db::Reader& reader, const std::string& from, std::size_t most,
+                                         Tombstones& out) {
+    TRY(const auto cursor, reader.cursor(kRows));
+    auto moved = cursor->seek(from);
+    for (std::string passed; cursor->valid(); moved = cursor->next()) {
+        // The key of a damaged row is there; a cursor that does not get on stands in a damaged tree.
+        if (!moved && (moved.error().code != base::Code::corrupted || cursor->key() == passed)) return moved;
+        passed.assign(cursor->key());
+        out.next = passed + '\0';
+        if (most-- == 0) {
+            out.next = passed;
+            out.more = true;
+            return {};
+        }
+        const auto row = moved ? decode_row_front(cursor->value(), 0) : damaged_row<RowView>();
+        if (!row || !row->tombstone) continue;
+        if (auto place = parse_row_place(passed)) out.rows.push_back(std::move(*place));
+    }
+    return moved;
+}
+
 io::Task<Result<void>> DbRowStore::apply(TableId table, quorum::Partition partition, RowChange change) {
     const auto found = hooks_.find(table);
     const auto hooks = found == hooks_.end() ? nullptr : found->second;
     auto changed = std::make_shared<std::vector<Changed>>();
-    CO_TRY_VOID(co_await db_.commit(shard_of(partition), [=, change = std::move(change)](db::Writer& writer) mutable {
-        DbRowAccess rows(writer, table, partition, hooks.get(), changed.get());
+    auto commit = [=, change = std::move(change)](db::Writer& writer) mutable {
+        DbRowAccess<Changed> rows(writer, table, partition, hooks.get(), changed.get());
         return change(rows);
-    }));
+    };
+    return db_.commit(shard_of(partition), std::move(commit), [here = std::weak_ptr(here_), table, partition, changed] {
+        if (const auto store = here.lock()) (*store)->tell(table, partition, *changed);
+    });
+}
+
+void DbRowStore::tell(TableId table, quorum::Partition partition, const std::vector<Changed>& changed) {
     low_cache_.erase(partition);
     const auto observers = observers_.find(table);
-    if (observers == observers_.end()) co_return Result<void>();
-    for (const auto& item : *changed) {
+    if (observers == observers_.end()) return;
+    for (const auto& item : changed) {
         for (const auto& observer : observers->second) observer(item.key, item.row);
     }
-    co_return Result<void>();
 }
 
 Result<std::optional<StoredRow>> DbRowStore::get(TableId table, quorum::Partition partition, const RowKey& key) {

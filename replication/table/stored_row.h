@@ -43,6 +43,8 @@ base::Result<RowView> decode_row_front(std::string_view bytes, std::size_t row_b
 // and ordered by sort key.
 std::string row_place(TableId table, const RowKey& key);
 std::string row_place(TableId table, std::string_view partition_key, std::string_view sort_key);
+// The table and key again; nothing if it is no place of a row.
+std::optional<std::pair<TableId, RowKey>> parse_row_place(std::string_view place);
 // Where its body lies: table, version, and the mark where there is one.
 std::string body_place(TableId table, base::Tag version, std::uint64_t mark);
 // Never zero.

@@ -182,11 +182,10 @@ io::Task<base::Result<std::string>> read_body(Call& call) {
     co_return body;
 }
 
-base::Result<std::shared_ptr<const engine::Bucket>> bucket_named(Call& call, std::string_view name) {
-    auto bucket = call.engine.find_bucket(name);
-    if (bucket) return bucket;
-    return base::fail(base::Code::not_found, base::Subject::bucket,
-                      "there is no bucket \"" + std::string(name) + "\".");
+io::Task<base::Result<std::shared_ptr<const engine::Bucket>>> bucket_named(Call& call, std::string name) {
+    CO_TRY(auto bucket, co_await call.engine.look_up_bucket(name));
+    if (bucket) co_return bucket;
+    co_return base::fail(base::Code::not_found, base::Subject::bucket, "there is no bucket \"" + name + "\".");
 }
 
 }  // namespace larder::admin

@@ -46,7 +46,7 @@ io::Task<base::Result<std::string>> refuse_method(Call& call);
 io::Task<base::Result<std::string>> read_body(Call& call);
 
 // not_found/bucket when there is none of that name.
-base::Result<std::shared_ptr<const engine::Bucket>> bucket_named(Call& call, std::string_view name);
+io::Task<base::Result<std::shared_ptr<const engine::Bucket>>> bucket_named(Call& call, std::string name);
 
 // One function per first path segment; each answers every method.
 io::Task<void> status_route(Call& call);

@@ -160,11 +160,20 @@ class Daemon {
         remote::FileServices services;
         services.find_bucket = [this](std::string_view name) { return engine_->find_bucket(name); };
         services.find_key = [this](std::string_view id) { return engine_->find_key(id); };
+        services.look_up = [this](std::string key_id, std::string bucket) {
+            return look_up(std::move(key_id), std::move(bucket));
+        };
         services.open = [this](const engine::Bucket& bucket) { return engine_->files(bucket.id); };
         remote::FileServerOptions options;
         options.socket = config_.files_socket;
         files_ = std::make_unique<remote::FileServer>(world_, metrics_, std::move(services), std::move(options));
         return judge_listening(files_->listen());
+    }
+
+    // What a node of its cluster has just made is found; what cannot be found now is judged as missing.
+    io::Task<void> look_up(std::string key_id, std::string bucket) {
+        if (!key_id.empty()) (void)co_await engine_->look_up_key(std::move(key_id));
+        (void)co_await engine_->look_up_bucket(std::move(bucket));
     }
 
     Started bind(const http::ListenOptions& options, http::Handler handler) {

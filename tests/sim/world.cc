@@ -91,7 +91,13 @@ SimNetwork::SimNetwork(Links& links, io::Executor& executor, io::Clock& clock, P
 }
 
 SimNetwork::~SimNetwork() {
-    links_.alive.erase(self_);
+    stop();
+}
+
+void SimNetwork::stop() {
+    const auto mine = links_.alive.find(self_);
+    if (mine != links_.alive.end() && mine->second == this) links_.alive.erase(mine);
+    serving_.stop();
 }
 
 io::Task<void> SimNetwork::handle(Place from, std::string method, io::Message request, Answer answer) {

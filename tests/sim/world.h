@@ -138,6 +138,8 @@ class SimNetwork final : public io::Network {
     io::Task<base::Result<io::Message>> call(io::NodeNumber to, std::string method, io::Message request,
                                              base::Instant deadline) override;
     void serve(std::string method, Handler handler) override { handlers_[std::move(method)] = std::move(handler); }
+    // Nothing is served any more; what is under way ends here. Before those go who answer.
+    void stop();
 
  private:
     using Answer = io::Promise<base::Result<io::Message>>;
