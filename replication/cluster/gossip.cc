@@ -85,9 +85,10 @@ Task<Result<io::Message>> LayoutKeeper::hear(io::NodeNumber, io::Message request
 // What a peer remembers of this node. A later start than this one, or another life with the same number: this node has
 // been set back to an older state, or its record is lost.
 Task<Result<void>> LayoutKeeper::heard_of_me(std::uint32_t boot, std::uint64_t life) {
-    const bool later = boot > standing_.boot || (boot == standing_.boot && life != 0 && life != life_);
-    if (!later) co_return Result<void>();
+    const auto later = [&] { return boot > standing_.boot || (boot == standing_.boot && life != 0 && life != life_); };
+    if (!later()) co_return Result<void>();
     const auto permit = co_await turn_.acquire();
+    if (!later()) co_return Result<void>();
     auto next = standing_;
     next.boot = std::max(boot, standing_.boot) + 1;
     if (options_.recovers) {

@@ -109,7 +109,11 @@ quorum::Epoch LayoutKeeper::settled_here() const {
 }
 
 void LayoutKeeper::publish() {
-    if (standing_.newest() > 0) placement_ = std::make_unique<LayoutPlacement>(standing_.history, options_.numbers);
+    if (standing_.newest() > 0) {
+        auto history = standing_.history;
+        if (!options_.joint) history.live.erase(history.live.begin(), std::prev(history.live.end()));
+        placement_ = std::make_unique<LayoutPlacement>(history, options_.numbers);
+    }
     ++changes_;
     for (const auto& waiter : std::exchange(waiting_, {})) waiter.set(io::Done{});
 }

@@ -33,7 +33,7 @@ struct KeeperOptions {
     base::Duration call_timeout = std::chrono::seconds(5);
     // Off in the simulator alone, to show what they are for.
     bool wipes = true;         // what a node still holds of an older membership is wiped before it votes again
-    bool wipes_early = false;  // what a node holds is wiped as soon as it hears of a layout without it
+    bool joint = true;     // the quorums of all live layouts must be reached, not those of the newest alone
     bool recovers = true;      // a node that lost what it held merges it from others before it votes
 };
 
@@ -61,7 +61,7 @@ class LayoutKeeper final : public quorum::Epochs, public quorum::Placement {
     io::Task<base::Result<void>> catch_up(io::NodeNumber from) override;
 
     // quorum::Placement
-    std::uint32_t partitions() const override { return placement_->partitions(); }
+    std::uint32_t partitions() const override { return placement_ ? placement_->partitions() : layout::kDefaultPartitions; }
     quorum::Replicas replicas(quorum::Partition partition) const override { return placement_->replicas(partition); }
     quorum::Replicas everywhere() const override { return placement_->everywhere(); }
 

@@ -25,7 +25,7 @@ std::string encode_history(const layout::History& history, const Since& since, E
     out.varint(history.given_up.size());
     for (const auto& [node, epoch] : history.given_up) out.raw(node.view()).varint(epoch);
     // Whoever is told of all live layouts may have none of its own to reckon from.
-    const bool whole = first == live.begin();
+    const bool whole = first == live.begin() && !since.replicas.empty();
     out.varint(whole ? since.replicas.size() : 0);
     if (!whole) return out.take();
     for (const auto& epochs : since.replicas) {

@@ -59,7 +59,7 @@ std::vector<Slot> Mover::slots_to_bring() const {
 io::Task<bool> Mover::bring_all(quorum::Epoch epoch) {
     const auto slots = options_.rules.transfers ? slots_to_bring() : std::vector<Slot>{};
     if (progress_.epoch != epoch) {
-        progress_ = {.epoch = epoch};
+        progress_ = {.epoch = epoch, .taken = progress_.taken};
         co_await measure(epoch, slots);
     }
     progress_.idle = slots.empty();
@@ -68,6 +68,7 @@ io::Task<bool> Mover::bring_all(quorum::Epoch epoch) {
         if (keeper_.epoch() != epoch) co_return false;
         const auto brought =
             keeper_.is_wiping(slot) ? base::fail(Code::overloaded, "still being wiped") : co_await bring(slot, epoch);
+        if (!brought && std::getenv("SIM_DEBUG")) std::fprintf(stderr, "bring node %u slot %u/%d epoch %llu: %s\n", env_.network.self(), slot.partition, slot.everywhere, (unsigned long long)epoch, brought.error().message.c_str());
         all = all && brought;
         if (!brought || keeper_.epoch() != epoch) continue;
         ++progress_.slots_done;
@@ -114,10 +115,11 @@ std::vector<io::NodeNumber> Mover::asked_of(Slot slot) const {
 
 io::Task<Result<void>> Mover::bring(Slot slot, quorum::Epoch epoch) {
     const auto nodes = asked_of(slot);
+    if (nodes.empty()) co_return base::fail(Code::conflict, "layouts have changed");
     std::string from;
     for (int again = 0;;) {
         CO_TRY(auto page, co_await next_page(slot, epoch, nodes, from));
-        if (page.low > Tag{}) {
+        if (page.low > Tag{} && options_.rules.transfer_takes_bounds) {
             CO_TRY(const auto raised, co_await replica_.absorb_low({0, epoch}, slot.partition, page.low));
             if (!raised.ok) co_return base::fail(Code::conflict, "layouts have changed");
         }
@@ -233,6 +235,7 @@ io::Task<Result<void>> Mover::take_from(Slot slot, quorum::Epoch epoch, io::Node
                            heading, tag, row.proposal(),
                            std::max(fence, options_.rules.transfer_takes_promises ? row.row.fence : Tag{})));
                 if (taken.stale) co_return base::fail(Code::conflict, "layouts have changed");
+                ++progress_.taken;
                 if (taken.ok) continue;
             }
             CO_TRY_VOID(co_await settle(row.place));

@@ -26,6 +26,7 @@ struct MoverProgress {
     std::uint64_t keys_done = 0, keys_total = 0;
     std::uint64_t bytes_done = 0, bytes_total = 0;
     std::uint64_t settled = 0;  // rows in dispute that were settled
+    std::uint64_t taken = 0;    // rows taken over since the start, for whatever layout
     bool idle = true;           // nothing to bring
 };
 

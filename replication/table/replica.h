@@ -40,7 +40,9 @@ class Replica final : public quorum::Tenant {
     base::Result<Reply> read(Heading heading, const ReadRequest& request);
     // A value that others hold, taken as its ACCEPT sent once more, and the greatest promise that they made: also while
     // this node does not vote. Not ok where the value is below what is promised here: then the row is to be settled.
-    io::Task<base::Result<Reply>> absorb(Heading heading, base::Tag tag, Proposal proposal, base::Tag fence);
+    // `blind` is the simulator's: promises are not looked at.
+    io::Task<base::Result<Reply>> absorb(Heading heading, base::Tag tag, Proposal proposal, base::Tag fence,
+                                         bool blind = false);
     // The bound of a partition, as others have it.
     io::Task<base::Result<Reply>> absorb_low(Heading heading, quorum::Partition partition, base::Tag low);
     // Why a request on a slot may not be served; nothing when it may. A newer layout is adopted first.
@@ -67,7 +69,8 @@ class Replica final : public quorum::Tenant {
     base::Result<std::string> body_of(TableId table, const RowKey& key, StoredRow& row);
     io::Task<base::Result<Reply>> prepare(TableId table, PrepareRequest request);
     io::Task<base::Result<Reply>> accept(TableId table, AcceptRequest request, std::vector<base::Tag> expected);
-    io::Task<base::Result<Reply>> absorb_now(TableId table, base::Tag tag, Proposal proposal, base::Tag fence);
+    io::Task<base::Result<Reply>> absorb_now(TableId table, base::Tag tag, Proposal proposal, base::Tag fence,
+                                             Rules rules);
     base::Result<Reply> read_admitted(TableId table, const ReadRequest& request);
     io::Task<base::Result<io::Message>> range(TableId table, RangeQuery query);
     io::Task<base::Result<Reply>> raise_low(TableId table, CollectRequest request);
@@ -80,8 +83,11 @@ class Replica final : public quorum::Tenant {
     std::set<TableId> everywhere_;
     Rules rules_;
     io::Executor* executor_ = nullptr;
-    std::size_t changes_ = 0;  // under way
-    std::vector<io::Promise<io::Done>> quiet_;
+    struct Changes {
+        std::size_t under_way = 0;
+        std::vector<io::Promise<io::Done>> waiting;  // for none to be
+    };
+    std::shared_ptr<Changes> changes_ = std::make_shared<Changes>();
 };
 
 // The rules themselves, on one row inside one change (reliability of each: docs/protocol.md). Pure but for `rows`.

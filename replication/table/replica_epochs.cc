@@ -26,9 +26,8 @@ void Replica::use_epochs(io::Executor& executor, quorum::Epochs& epochs, std::se
 }
 
 io::Task<void> Replica::quiesce() {
-    if (changes_ == 0 || !rules_.adoption_waits) co_return;
-    quiet_.emplace_back(*executor_);
-    const auto quiet = quiet_.back();
+    if (changes_->under_way == 0 || !rules_.adoption_waits) co_return;
+    const auto quiet = changes_->waiting.emplace_back(*executor_);
     co_await quiet.future();
 }
 
@@ -78,21 +77,23 @@ io::Task<Result<void>> Replica::wipe(quorum::Slot slot) {
 }
 
 // What has been taken over under an older layout may have been overtaken since.
-io::Task<Result<Reply>> Replica::absorb(Heading heading, Tag tag, Proposal proposal, Tag fence) {
+io::Task<Result<Reply>> Replica::absorb(Heading heading, Tag tag, Proposal proposal, Tag fence, bool blind) {
     if (heading.epoch != epochs_->fence()) {
         return ready(Reply{.ok = false, .stale = true, .epoch = epochs_->fence(), .rows = {}});
     }
-    return absorb_now(heading.table, tag, std::move(proposal), fence);
+    auto rules = rules_;
+    if (blind) rules.refuses_older = false;
+    return absorb_now(heading.table, tag, std::move(proposal), fence, rules);
 }
 
-io::Task<Result<Reply>> Replica::absorb_now(TableId table, Tag tag, Proposal proposal, Tag fence) {
+io::Task<Result<Reply>> Replica::absorb_now(TableId table, Tag tag, Proposal proposal, Tag fence, Rules rules) {
     const Change change(*this);
     const bool newest = tag.time >= tags_.last();
     tags_.see(std::max(tag, fence));
     const auto partition = placement_.partition_of(proposal.key.partition_key);
     auto reply = std::make_shared<Reply>();
     CO_TRY_VOID(co_await store_.apply(
-        table, partition, [=, proposal = std::move(proposal), rules = rules_](RowAccess& rows) -> Result<void> {
+        table, partition, [=, proposal = std::move(proposal)](RowAccess& rows) -> Result<void> {
             *reply = {};
             AcceptRequest request{AcceptKind::write_back, tag, {}};
             TRY(auto row, judge_accept(rows, proposal, request, newest, rules));

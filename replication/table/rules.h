@@ -21,6 +21,7 @@ struct Rules {
     bool transfers = true;         // a new replica is brought what a quorum of the former ones held
     bool transfer_settles_disputes = true;  // what has been promised on above its value is settled, not copied
     bool transfer_takes_promises = true;    // a row is brought with the promises made on it
+    bool transfer_takes_bounds = true;      // a new replica is brought the low bound
     bool adoption_waits = true;             // a layout is adopted when what was begun under the older one is over
 };
 

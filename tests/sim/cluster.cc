@@ -207,7 +207,7 @@ class Cluster final : public Gateways {
 }  // namespace
 
 Outcome run(const Options& options) {
-    return Cluster(options).run();
+    return options.nodes > 0 ? run_changing(options) : Cluster(options).run();
 }
 
 }  // namespace larder::sim
