@@ -32,15 +32,15 @@ struct KeeperOptions {
     base::Duration gossip_every = std::chrono::seconds(1);
     base::Duration call_timeout = std::chrono::seconds(5);
     // Off in the simulator alone, to show what they are for.
-    bool wipes = true;         // what a node still holds of an older membership is wiped before it votes again
+    bool wipes = true;     // what a node still holds of an older membership is wiped before it votes again
     bool joint = true;     // the quorums of all live layouts must be reached, not those of the newest alone
-    bool recovers = true;      // a node that lost what it held merges it from others before it votes
+    bool recovers = true;  // a node that lost what it held merges it from others before it votes
 };
 
 // Engine thread. partitions(), replicas() and everywhere() only once ready() has ended.
 class LayoutKeeper final : public quorum::Epochs, public quorum::Placement {
  public:
-    // All outlive it.
+    // All outlive it; nothing that was asked of it may be under way when it dies.
     LayoutKeeper(io::Env& env, KeeperStore& store, quorum::TagSource& tags, KeeperOptions options);
 
     // Reads the record; then it gossips, and serves "layout". `boot`: how often this node has started as far as it
@@ -61,7 +61,9 @@ class LayoutKeeper final : public quorum::Epochs, public quorum::Placement {
     io::Task<base::Result<void>> catch_up(io::NodeNumber from) override;
 
     // quorum::Placement
-    std::uint32_t partitions() const override { return placement_ ? placement_->partitions() : layout::kDefaultPartitions; }
+    std::uint32_t partitions() const override {
+        return placement_ ? placement_->partitions() : layout::kDefaultPartitions;
+    }
     quorum::Replicas replicas(quorum::Partition partition) const override { return placement_->replicas(partition); }
     quorum::Replicas everywhere() const override { return placement_->everywhere(); }
 

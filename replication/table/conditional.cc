@@ -16,8 +16,14 @@ io::Task<Result<Row>> Coordinator::settle(RowKey key) {
     co_return std::move(rows.front());
 }
 
+io::Task<Result<Row>> Coordinator::confirm(RowKey key) {
+    std::vector<RowKey> keys{std::move(key)};
+    CO_TRY(auto rows, co_await settle_rows(std::move(keys), true));
+    co_return std::move(rows.front());
+}
+
 // A ballot that proposes what is there already.
-io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> keys) {
+io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> keys, bool anew) {
     Tag above;
     for (int attempt = 0; attempt < kAttempts / 2; ++attempt) {
         const auto set = set_of(keys.front());
@@ -29,7 +35,7 @@ io::Task<Result<std::vector<Row>>> Coordinator::settle_rows(std::vector<RowKey> 
             continue;
         }
         auto present = present_in(promised, keys);
-        if (present.at_quorum) co_return std::move(present.rows);
+        if (present.at_quorum && !anew) co_return std::move(present.rows);
         CO_TRY(const auto accepted, co_await accept(set, AcceptKind::fenced, ballot, std::move(present.proposals)));
         if (accepted.reached()) co_return std::move(present.rows);
         above = std::max(above, accepted.greatest());

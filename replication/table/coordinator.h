@@ -45,6 +45,9 @@ class Coordinator final : public Registers {
 
     // Brings the row to a state that a quorum holds, whatever was left half done, and returns it.
     io::Task<base::Result<Row>> settle(RowKey key);
+    // The same, and the value is accepted anew by a quorum, its version kept: whatever older tag is still on its way to
+    // a replica, or lies on a few of them, never counts again.
+    io::Task<base::Result<Row>> confirm(RowKey key);
     // Drops the row everywhere if it is a tombstone that every replica can hold. False: not now.
     io::Task<base::Result<bool>> collect(RowKey key);
 
@@ -64,7 +67,7 @@ class Coordinator final : public Registers {
     io::Task<base::Result<Row>> read_here(quorum::Replicas set, RowKey key, bool with_body);
     io::Task<base::Result<base::Tag>> write_after_read(RowKey key, Make make, base::Tag above);
     io::Task<base::Result<base::Tag>> fate_of(RowKey key, base::Tag version);
-    io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys);
+    io::Task<base::Result<std::vector<Row>>> settle_rows(std::vector<RowKey> keys, bool anew = false);
     io::Task<base::Result<std::vector<Row>>> update_in_turn(std::vector<RowKey> keys, DecideAll decide);
     io::Task<base::Result<std::optional<std::vector<Row>>>> update_here(quorum::Replicas set, std::vector<RowKey> keys,
                                                                         DecideAll decide);

@@ -68,7 +68,6 @@ io::Task<bool> Mover::bring_all(quorum::Epoch epoch) {
         if (keeper_.epoch() != epoch) co_return false;
         const auto brought =
             keeper_.is_wiping(slot) ? base::fail(Code::overloaded, "still being wiped") : co_await bring(slot, epoch);
-        if (!brought && std::getenv("SIM_DEBUG")) std::fprintf(stderr, "bring node %u slot %u/%d epoch %llu: %s\n", env_.network.self(), slot.partition, slot.everywhere, (unsigned long long)epoch, brought.error().message.c_str());
         all = all && brought;
         if (!brought || keeper_.epoch() != epoch) continue;
         ++progress_.slots_done;
@@ -167,7 +166,8 @@ io::Task<Result<Mover::Page>> Mover::next_page(Slot slot, quorum::Epoch epoch, s
     co_await asked->over.future();
     Page page;
     for (auto& answer : asked->answers) {
-        CO_TRY(const auto& listing, std::move(*answer));
+        if (!*answer) co_return base::fail(answer->error());
+        const auto& listing = **answer;
         page.low = std::max(page.low, listing.low);
         if (!listing.more) continue;
         const auto end = listing.rows.back().place + '\0';
@@ -257,7 +257,8 @@ io::Task<Result<void>> Mover::settle(std::string place) {
         rows->use_epochs(keeper_);
     }
     ++progress_.settled;
-    CO_TRY_VOID(co_await rows->settle(at->key()));
+    // Anew, so that nothing is in dispute afterwards.
+    CO_TRY_VOID(co_await rows->confirm(at->key()));
     co_return Result<void>();
 }
 

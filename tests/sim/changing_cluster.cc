@@ -106,7 +106,10 @@ struct Life {
         tasks.spawn(mover.run());
         if (setting.options.reconciles) tasks.spawn(reconciler.run());
     }
-    ~Life() { tasks.stop(); }
+    ~Life() {
+        tasks.stop();
+        network.stop();
+    }
 
     static cluster::KeeperOptions keeper_options(const Setting& setting, Place place) {
         auto options = setting.keeper;
@@ -249,8 +252,7 @@ class ChangingCluster final : public Gateways {
     void start(std::size_t node) {
         const auto place = static_cast<Place>(node + 1);
         ++durable_[node].boot;
-        lives_[node] =
-            std::make_unique<Life>(world_, links_, place, offsets_[node], durable_[node], setting_, *disk_);
+        lives_[node] = std::make_unique<Life>(world_, links_, place, offsets_[node], durable_[node], setting_, *disk_);
     }
     void count(std::size_t node) {
         if (!lives_[node]) return;
@@ -295,10 +297,8 @@ class ChangingCluster final : public Gateways {
         for (std::size_t i = 1; i <= options_.nodes; ++i) {
             const auto id = id_of(static_cast<Place>(i));
             const bool gateway = !holding.contains(id) && dice.chance(0.4);
-            next.roles[id] = {.zone = "z" + std::to_string(i),
-                              .capacity = gateway ? 0u : 1'000u,
-                              .gateway = gateway,
-                              .tags = {}};
+            next.roles[id] = {
+                .zone = "z" + std::to_string(i), .capacity = gateway ? 0u : 1'000u, .gateway = gateway, .tags = {}};
         }
         ENSURE(check(next).has_value());
         return next;
@@ -325,16 +325,14 @@ class ChangingCluster final : public Gateways {
             const auto node = world_.dice.below(lives_.size());
             // Few live layouts at once: each asks for a quorum more.
             const auto* life = lives_[node].get();
-            const bool fit = life != nullptr && life->keeper.is_ready() &&
-                             life->keeper.epoch() + 1 == newest_.epoch && life->keeper.history().live.size() <= 2;
+            const bool fit = life != nullptr && life->keeper.is_ready() && life->keeper.epoch() + 1 == newest_.epoch &&
+                             life->keeper.history().live.size() <= 2;
             if (life != nullptr && life->keeper.epoch() >= newest_.epoch) co_return;
             if (fit) lives_[node]->tasks.spawn(adopt_at(*lives_[node], newest_));
             co_await sleep(3 + world_.dice.below(10));
         }
     }
-    io::Task<void> adopt_at(Life& life, layout::Layout next) {
-        (void)co_await life.keeper.adopt(std::move(next));
-    }
+    io::Task<void> adopt_at(Life& life, layout::Layout next) { (void)co_await life.keeper.adopt(std::move(next)); }
     void wipe_those_that_left() {
         for (std::size_t i = 0; i < lives_.size(); ++i) {
             std::erase_if(durable_[i].rows.rows, [&](const auto& row) {
@@ -465,17 +463,7 @@ class ChangingCluster final : public Gateways {
         while (world_.now < end && world_.steps < 2 * kStepsMax && world_.step()) {
             if (world_.steps % 64 == 0 && at_rest()) return true;
         }
-        if (std::getenv("SIM_DEBUG") != nullptr) debug();
         return at_rest();
-    }
-    void debug() {
-        for (std::size_t i = 0; i < lives_.size(); ++i) {
-            auto& k = lives_[i]->keeper;
-            std::fprintf(stderr, "node %zu ready %d epoch %llu live %zu recover %zu tasks %zu settled %llu steps %llu slots %zu/%zu\n", i + 1, k.is_ready(), (unsigned long long)k.epoch(), k.history().live.size(), k.to_recover().size(), lives_[i]->tasks.size(), (unsigned long long)k.settled_here(), (unsigned long long)world_.steps, lives_[i]->mover.progress().slots_done, lives_[i]->mover.progress().slots_total);
-            for (auto& [e, l] : k.history().live) { std::fprintf(stderr, "  layout %llu:", (unsigned long long)e); for (auto& r : l.replicas) { std::fprintf(stderr, " ["); for (auto& n : r) std::fprintf(stderr, "%d ", n.bytes[0]); std::fprintf(stderr, "]"); } std::fprintf(stderr, " stores"); for (auto& [n, r] : l.roles) if (r.stores()) std::fprintf(stderr, " %d", n.bytes[0]); std::fprintf(stderr, "\n"); }
-            for (auto& s : k.to_recover()) std::fprintf(stderr, "  recover %u/%d wiping %d\n", s.partition, s.everywhere, k.is_wiping(s));
-            for (auto& [place, cell] : durable_[i].rows.rows) std::fprintf(stderr, "  row %s p%u acc %llu.%u.%u fence %llu\n", place.c_str() + 3, partition_of(place), (unsigned long long)cell.row.acc.time, cell.row.acc.node, cell.row.acc.boot, (unsigned long long)cell.row.fence.time);
-        }
     }
     bool at_rest() const {
         for (const auto& life : lives_) {

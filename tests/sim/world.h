@@ -138,6 +138,8 @@ class SimNetwork final : public io::Network {
     io::Task<base::Result<io::Message>> call(io::NodeNumber to, std::string method, io::Message request,
                                              base::Instant deadline) override;
     void serve(std::string method, Handler handler) override { handlers_[std::move(method)] = std::move(handler); }
+    // Drops what is being served, before those who serve it go.
+    void stop() { serving_.stop(); }
 
  private:
     using Answer = io::Promise<base::Result<io::Message>>;
