@@ -1,9 +1,7 @@
 // Nodes of which some are replicas, under layouts that change all the time: nodes join, leave, come back with what they
 // once held or with nothing, while clients work and everything that cluster.cc does to nodes and links goes on.
-#include "replication/table/mover.h"
-#include "replication/table/reconciler.h"
 #include "src/io/real_env.h"
-#include "tests/sim/cluster.h"
+#include "tests/sim/changing_node.h"
 #include "tests/sim/workload.h"
 
 #include <algorithm>
@@ -12,133 +10,7 @@ namespace larder::sim {
 
 namespace {
 
-constexpr table::TableId kTable = 1;
-constexpr table::TableId kControlTable = 2;
 constexpr std::uint64_t kStepsMax = 12'000'000;
-constexpr std::size_t kCopies = 3;
-constexpr std::uint32_t kPartitions = 2;
-
-base::NodeId id_of(Place place) {
-    base::NodeId id;
-    id.bytes[0] = static_cast<std::uint8_t>(place);
-    return id;
-}
-io::NodeNumber number_of(const base::NodeId& id) {
-    return id.bytes[0];
-}
-
-// What survives a crash of a node.
-struct Durable {
-    DurableRows rows;
-    std::optional<std::string> record;
-    std::uint32_t boot = 0;
-};
-
-class MemoryKeeperStore final : public cluster::KeeperStore {
- public:
-    MemoryKeeperStore(World& world, io::Env& env, Durable& durable) : world_(world), env_(env), durable_(durable) {}
-    base::Result<std::optional<std::string>> load() override { return durable_.record; }
-    io::Task<base::Result<void>> save(std::string record) override {
-        co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
-        durable_.record = std::move(record);
-        co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
-        co_return base::Result<void>();
-    }
-
- private:
-    static constexpr std::uint64_t kSyncNs = 500'000;
-    World& world_;
-    io::Env& env_;
-    Durable& durable_;
-};
-
-class SimDistances final : public quorum::Distances {
- public:
-    SimDistances(Place self, std::int64_t latency_ns) : self_(self), latency_ns_(latency_ns) {}
-    base::Duration rtt(io::NodeNumber node) const override {
-        return base::Duration(node == self_ ? 0 : latency_ns_ * (1 + (node ^ self_) % 3));
-    }
-    base::Duration p95(io::NodeNumber) const override { return base::Duration(latency_ns_ * 4); }
-
- private:
-    Place self_;
-    std::int64_t latency_ns_;
-};
-
-struct Setting {
-    const Options& options;
-    table::TableOptions rows, control;
-    cluster::KeeperOptions keeper;
-    table::MoverOptions mover;
-    table::ReconcilerOptions reconciler;
-    std::int64_t latency_ns = 0;
-};
-
-// One life of a node: everything that a crash destroys.
-struct Life {
-    Life(World& world, Links& links, Place place, std::int64_t offset_ms, Durable& durable, Setting setting,
-         io::Disk& disk)
-        : executor(world, place),
-          clock(world, place),
-          random(world),
-          blocking(executor),
-          network(links, executor, clock, place),
-          env{executor, clock, random, disk, network, blocking},
-          store(world, env, durable.rows),
-          tags(clock, place, durable.boot),
-          distances(place, setting.latency_ns),
-          keeper_store(world, env, durable),
-          keeper(env, keeper_store, tags, keeper_options(setting, place)),
-          replica(network, store, keeper, tags, setting.options.rules),
-          sync(env, store, replica, setting.rows.call_timeout),
-          mover(env, keeper, replica, sync, tags, setting.mover),
-          reconciler(env, keeper, replica, sync, tags, setting.reconciler),
-          rows(env, keeper, tags, setting.rows),
-          control(env, keeper, tags, setting.control),
-          tasks(executor) {
-        clock.offset_ms = offset_ms;
-        replica.use_epochs(executor, keeper, {kControlTable});
-        for (auto* coordinator : {&rows, &control}) {
-            coordinator->use_epochs(keeper);
-            coordinator->use_distances(distances);
-        }
-        tasks.spawn(open(durable.boot));
-        tasks.spawn(mover.run());
-        if (setting.options.reconciles) tasks.spawn(reconciler.run());
-    }
-    ~Life() {
-        tasks.stop();
-        network.stop();
-    }
-
-    static cluster::KeeperOptions keeper_options(const Setting& setting, Place place) {
-        auto options = setting.keeper;
-        options.self = id_of(place);
-        return options;
-    }
-    io::Task<void> open(std::uint32_t boot) {
-        const auto opened = co_await keeper.open(replica, boot);
-        ENSURE(opened.has_value());
-    }
-
-    SimExecutor executor;
-    SimClock clock;
-    SimRandom random;
-    SimBlocking blocking;
-    SimNetwork network;
-    io::Env env;
-    MemoryRowStore store;
-    quorum::TagSource tags;
-    SimDistances distances;
-    MemoryKeeperStore keeper_store;
-    cluster::LayoutKeeper keeper;
-    table::Replica replica;
-    table::Sync sync;
-    table::Mover mover;
-    table::Reconciler reconciler;
-    table::Coordinator rows, control;
-    io::TaskGroup tasks;
-};
 
 class ChangingCluster final : public Gateways {
  public:
@@ -161,7 +33,7 @@ class ChangingCluster final : public Gateways {
         links_.latency_ns = dice.chance(0.5) ? 1'000'000 : 20'000'000;
         in_control_ = dice.chance(0.2);
         set_up();
-        newest_ = next_layout();
+        newest_ = layout_after(newest_, options_.nodes, world_.dice);
         cluster::Standing standing;
         standing.fresh = false;
         standing.history.live.emplace(1, newest_);
@@ -252,7 +124,8 @@ class ChangingCluster final : public Gateways {
     void start(std::size_t node) {
         const auto place = static_cast<Place>(node + 1);
         ++durable_[node].boot;
-        lives_[node] = std::make_unique<Life>(world_, links_, place, offsets_[node], durable_[node], setting_, *disk_);
+        lives_[node] =
+            std::make_unique<ChangingNode>(world_, links_, place, offsets_[node], durable_[node], setting_, *disk_);
     }
     void count(std::size_t node) {
         if (!lives_[node]) return;
@@ -271,39 +144,6 @@ class ChangingCluster final : public Gateways {
         return clock_.sleep_for(base::Duration(links_.latency_ns * static_cast<std::int64_t>(latencies)));
     }
 
-    // Other replicas for some of the partitions; now and then nodes that hold nothing are gateways.
-    layout::Layout next_layout() {
-        auto& dice = world_.dice;
-        layout::Layout next;
-        next.epoch = newest_.epoch + 1;
-        next.policy = {.copies = kCopies, .zone_redundancy = kCopies};
-        next.partition_bytes = 1;
-        std::set<base::NodeId> holding;
-        for (std::uint32_t p = 0; p < kPartitions; ++p) {
-            auto nodes = newest_.replicas.empty() ? std::vector<base::NodeId>{} : newest_.replicas[p];
-            // One replica is replaced, or all that chance will have.
-            if (nodes.empty() || dice.chance(0.5)) {
-                nodes.clear();
-            } else {
-                nodes.erase(nodes.begin() + static_cast<std::ptrdiff_t>(dice.below(nodes.size())));
-            }
-            while (nodes.size() < kCopies) {
-                const auto id = id_of(static_cast<Place>(dice.below(options_.nodes) + 1));
-                if (std::ranges::find(nodes, id) == nodes.end()) nodes.push_back(id);
-            }
-            holding.insert(nodes.begin(), nodes.end());
-            next.replicas.push_back(std::move(nodes));
-        }
-        for (std::size_t i = 1; i <= options_.nodes; ++i) {
-            const auto id = id_of(static_cast<Place>(i));
-            const bool gateway = !holding.contains(id) && dice.chance(0.4);
-            next.roles[id] = {
-                .zone = "z" + std::to_string(i), .capacity = gateway ? 0u : 1'000u, .gateway = gateway, .tags = {}};
-        }
-        ENSURE(check(next).has_value());
-        return next;
-    }
-
     // Layouts follow each other one by one, each made known by some node; as the conditional write of the layout row
     // has it, one number never means two layouts.
     io::Task<void> administrator() {
@@ -311,7 +151,7 @@ class ChangingCluster final : public Gateways {
             co_await sleep(20 + world_.dice.below(80));
             if (resting_) co_return;
             const auto former = newest_;
-            newest_ = next_layout();
+            newest_ = layout_after(newest_, options_.nodes, world_.dice);
             co_await make_known();
             if (options_.wipes_early) wipe_those_that_left();
             if (options_.offloads) {
@@ -332,7 +172,9 @@ class ChangingCluster final : public Gateways {
             co_await sleep(3 + world_.dice.below(10));
         }
     }
-    io::Task<void> adopt_at(Life& life, layout::Layout next) { (void)co_await life.keeper.adopt(std::move(next)); }
+    io::Task<void> adopt_at(ChangingNode& life, layout::Layout next) {
+        (void)co_await life.keeper.adopt(std::move(next));
+    }
     void wipe_those_that_left() {
         for (std::size_t i = 0; i < lives_.size(); ++i) {
             std::erase_if(durable_[i].rows.rows, [&](const auto& row) {
@@ -360,7 +202,7 @@ class ChangingCluster final : public Gateways {
         return quorum::FixedPlacement({1}, kPartitions).partition_of(table::read_place(place)->partition_key);
     }
 
-    io::Task<void> collect_at(Life& life, table::RowKey key) {
+    io::Task<void> collect_at(ChangingNode& life, table::RowKey key) {
         const auto done = co_await (in_control_ ? life.control : life.rows).collect(std::move(key));
         if (done && *done) ++collected_;
     }
@@ -511,12 +353,12 @@ class ChangingCluster final : public Gateways {
     World world_;
     Links links_;
     std::unique_ptr<io::Disk> disk_;
-    Setting setting_;
+    NodeSetting setting_;
     bool in_control_ = false;
     bool resting_ = false;
     layout::Layout newest_;
-    std::vector<Durable> durable_;
-    std::vector<std::unique_ptr<Life>> lives_;
+    std::vector<DurableNode> durable_;
+    std::vector<std::unique_ptr<ChangingNode>> lives_;
     std::vector<std::int64_t> offsets_;
     SimExecutor outside_;
     SimClock clock_;

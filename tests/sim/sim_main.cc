@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 namespace larder::sim {
@@ -45,8 +47,7 @@ constexpr Ablation kAblations[] = {
      [](Options& o) { o.rules.epochs_fence = false; }, true},
     {"adoption-in-flight", "a layout is adopted while older requests are under way",
      [](Options& o) { o.rules.adoption_waits = false; }, true},
-    {"no-transfer", "a new replica is brought nothing",
-     [](Options& o) { o.rules.transfers = false; }, true},
+    {"no-transfer", "a new replica is brought nothing", [](Options& o) { o.rules.transfers = false; }, true},
     {"copy-disputed", "what has been promised on is copied, with the promise",
      [](Options& o) { o.rules.transfer_settles_disputes = false; }, true},
     {"drop-promises", "what has been promised on is copied, without the promise",
@@ -57,8 +58,8 @@ constexpr Ablation kAblations[] = {
      [](Options& o) { o.rules.transfer_takes_bounds = false; }, true},
     {"no-wipe", "a node that comes back keeps what it held in another time", [](Options& o) { o.wipes = false; }, true},
     {"early-wipe", "a node that leaves is wiped before it knows", [](Options& o) { o.wipes_early = true; }, true},
-    {"offload", "a node that has left hands what it holds to those that follow",
-     [](Options& o) { o.offloads = true; }, true},
+    {"offload", "a node that has left hands what it holds to those that follow", [](Options& o) { o.offloads = true; },
+     true},
     {"empty-votes", "a node with an empty disk votes at once", [](Options& o) { o.recovers = false; }, true},
     {"blind-sync", "replicas take the greater tag from each other, whatever is promised",
      [](Options& o) { o.blind_sync = true; }, true},
@@ -174,6 +175,7 @@ constexpr const char* kHelp = R"(larder_sim: the replication protocol on simulat
   --seed S         run the one seed S (twice: it must replay)
   --replicas 3|5   one size only (default both)
   --reconfigure    3 of 6 nodes under layouts that change all the time
+  --replay FILE    the seeds named in a file: 3, 5 or 6 (changing layouts), and the seed, on each line
   --from S         the first seed (default 1)
   --ablate RULE    take a rule away and look for the violation that this allows; exit 0 when one is found
   --ablate-all     every rule in turn
@@ -191,6 +193,7 @@ struct Arguments {
     std::string ablate;
     bool ablate_all = false;
     bool reconfigure = false;
+    std::string replay;
     std::uint64_t from = 1;
 
     // The clusters to run on.
@@ -238,6 +241,26 @@ int run_one(const Arguments& arguments) {
     return failures == 0 ? 0 : 1;
 }
 
+int replay(const Arguments& arguments) {
+    std::ifstream in(arguments.replay);
+    int failures = in ? 0 : 1;
+    std::size_t seeds = 0;
+    for (std::string line; std::getline(in, line);) {
+        std::istringstream words(line);
+        std::size_t cluster = 0;
+        Options options;
+        if (!(words >> cluster >> options.seed)) continue;
+        (cluster == kChangingNodes ? options.nodes : options.replicas) = cluster;
+        const auto out = run(options);
+        ++seeds;
+        if (out.verdict != Verdict::violated && !out.stuck) continue;
+        std::printf("again: %s\n", line.c_str());
+        ++failures;
+    }
+    std::printf("replayed %zu seeds, %d failed\n", seeds, failures);
+    return failures == 0 ? 0 : 1;
+}
+
 int run_safety(const Arguments& arguments) {
     int failures = 0;
     for (const auto& options : arguments.clusters()) {
@@ -263,6 +286,8 @@ int main_of(int argc, char** argv) {
             arguments.jobs = std::max(1ull, std::strtoull(value().c_str(), nullptr, 10));
         else if (word == "--ablate")
             arguments.ablate = value();
+        else if (word == "--replay")
+            arguments.replay = value();
         else if (word == "--reconfigure")
             arguments.reconfigure = true;
         else if (word == "--from")
@@ -278,6 +303,7 @@ int main_of(int argc, char** argv) {
         }
     }
     if (arguments.seed != 0) return run_one(arguments);
+    if (!arguments.replay.empty()) return replay(arguments);
     if (!arguments.ablate_all && arguments.ablate.empty()) return run_safety(arguments);
     int failures = 0;
     bool known = arguments.ablate_all;
