@@ -46,6 +46,13 @@ class DbRowStore final : public RowStore {
     base::Result<base::Tag> low(quorum::Partition partition) override;
     base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
                             std::string from, std::size_t row_bytes, RowVisit visit) override;
+    base::Result<void> scan_slice(const Slice& slice, std::string from, SliceVisit visit) override;
+    // Hooks see a row with a value as one that has none any more; observers see nothing.
+    io::Task<base::Result<bool>> wipe(Slice slice, std::size_t most) override;
+    std::uint64_t changes(quorum::Partition partition) const override {
+        const auto found = changes_.find(partition);
+        return found == changes_.end() ? 0 : found->second;
+    }
 
  private:
     struct Changed {
@@ -60,6 +67,7 @@ class DbRowStore final : public RowStore {
     std::map<TableId, std::vector<Observer>> observers_;
     // Bounds are read with every row and change rarely.
     std::unordered_map<quorum::Partition, base::Tag> low_cache_;
+    std::unordered_map<quorum::Partition, std::uint64_t> changes_;
 };
 
 }  // namespace larder::table

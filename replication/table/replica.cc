@@ -1,5 +1,7 @@
 #include "replication/table/replica.h"
 
+#include "replication/table/change.h"
+
 namespace larder::table {
 
 using base::Code;
@@ -101,54 +103,6 @@ Replica::Replica(io::Network& network, RowStore& store, const quorum::Placement&
     : store_(store), placement_(placement), tags_(tags), rules_(rules) {
     network.serve(kMethod,
                   [this](io::NodeNumber from, io::Message request) { return serve(from, std::move(request)); });
-}
-
-void Replica::use_epochs(io::Executor& executor, quorum::Epochs& epochs, std::set<TableId> everywhere) {
-    executor_ = &executor;
-    epochs_ = &epochs;
-    everywhere_ = std::move(everywhere);
-}
-
-// A change under way: a newer layout is adopted only when those that were begun before are over.
-class Replica::Change {
- public:
-    explicit Change(Replica& owner) : owner_(owner) { ++owner_.changes_; }
-    ~Change() {
-        if (--owner_.changes_ > 0) return;
-        for (const auto& waiter : std::exchange(owner_.quiet_, {})) waiter.set(io::Done{});
-    }
-    Change(const Change&) = delete;
-    Change& operator=(const Change&) = delete;
-
- private:
-    Replica& owner_;
-};
-
-io::Task<void> Replica::quiesce() {
-    if (changes_ == 0 || !rules_.adoption_waits) co_return;
-    quiet_.emplace_back(*executor_);
-    const auto quiet = quiet_.back();
-    co_await quiet.future();
-}
-
-std::optional<Result<Reply>> Replica::refused(Heading heading, const std::string& partition_key) const {
-    if (epochs_ == nullptr) return std::nullopt;
-    const auto standing =
-        epochs_->standing(placement_.partition_of(partition_key), everywhere_.contains(heading.table));
-    const bool older = heading.epoch < epochs_->fence() && rules_.epochs_fence;
-    if (older || standing == quorum::Standing::absent) {
-        return Reply{.ok = false, .stale = true, .epoch = epochs_->fence(), .rows = {}};
-    }
-    if (standing == quorum::Standing::votes) return std::nullopt;
-    return base::fail(Code::overloaded, Subject::node, "this replica is being brought up to date");
-}
-
-// Everything that is asked under a newer layout waits until that is adopted here.
-io::Task<Result<void>> Replica::adopt_for(io::NodeNumber from, quorum::Epoch epoch) {
-    if (epochs_ == nullptr || epoch <= epochs_->epoch()) co_return Result<void>();
-    CO_TRY_VOID(co_await epochs_->catch_up(from));
-    if (epoch <= epochs_->epoch()) co_return Result<void>();
-    co_return base::fail(Code::overloaded, Subject::node, "a newer layout is not known here yet");
 }
 
 io::Task<Result<io::Message>> Replica::serve(io::NodeNumber from, io::Message request) {

@@ -18,7 +18,11 @@ struct Rules {
     bool collects_at_all = true;   // a tombstone is dropped only when every replica holds it
     bool raises_low_bound = true;  // dropping a row first raises the partition's low bound above it
     bool epochs_fence = true;      // a replica that has adopted a layout refuses what is asked under an older one
-    bool adoption_waits = true;    // a layout is adopted when what was begun under the older one is over
+    bool transfers = true;         // a new replica is brought what a quorum of the former ones held
+    bool transfer_settles_disputes = true;  // what has been promised on above its value is settled, not copied
+    bool transfer_takes_promises = true;    // a row is brought with the promises made on it
+    bool transfer_takes_bounds = true;      // a new replica is brought the low bound
+    bool adoption_waits = true;             // a layout is adopted when what was begun under the older one is over
 };
 
 }  // namespace larder::table

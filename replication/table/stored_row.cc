@@ -105,13 +105,12 @@ std::string row_place(TableId table, const RowKey& key) {
     return row_place(table, key.partition_key, key.sort_key);
 }
 
-std::optional<std::pair<TableId, RowKey>> parse_row_place(std::string_view place) {
+std::optional<PlaceView> read_place(std::string_view place) {
     if (place.size() < 3) return std::nullopt;
-    const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<std::uint8_t>(place[at])); };
-    const auto size = byte(1) << 8 | byte(2);
-    if (place.size() < 3 + size) return std::nullopt;
-    RowKey key{std::string(place.substr(3, size)), std::string(place.substr(3 + size))};
-    return std::pair(static_cast<TableId>(byte(0)), std::move(key));
+    const auto byte = [place](std::size_t i) { return static_cast<std::size_t>(static_cast<std::uint8_t>(place[i])); };
+    const auto length = byte(1) << 8 | byte(2);
+    if (place.size() < 3 + length) return std::nullopt;
+    return PlaceView{static_cast<TableId>(byte(0)), place.substr(3, length), place.substr(3 + length)};
 }
 
 std::string body_place(TableId table, base::Tag version, std::uint64_t mark) {
