@@ -50,7 +50,7 @@ std::optional<base::Buffer> compress(const base::Buffer& plain, int level) {
 }
 
 std::unexpected<base::Error> damaged(const RecordHeader& header) {
-    return base::fail(Code::corrupted, Subject::block, "block " + header.name.hex() + " is damaged on the disk");
+    return base::fail(Code::corrupted, Subject::block, "block " + header.name.hex() + " is damaged");
 }
 
 }  // namespace
@@ -148,6 +148,14 @@ Result<base::Buffer> unpack(const RecordHeader& header, base::Buffer stored, std
     const auto size = ZSTD_decompress(plain.writable().data(), plain.size(), stored.data(), stored.size());
     if (ZSTD_isError(size) != 0 || size != header.plain_bytes) return damaged(header);
     return plain.slice(offset, length);
+}
+
+Result<void> verify(const Packed& packed) {
+    const auto& header = packed.header;
+    if (packed.payload.size() != header.stored_bytes) return damaged(header);
+    TRY(const auto plain, unpack(header, packed.payload, 0, 0, header.plain_bytes));
+    if (base::sha256(plain.chars()) != header.name) return damaged(header);
+    return {};
 }
 
 }  // namespace larder::block

@@ -70,4 +70,8 @@ base::Result<Packed> pack(base::Buffer plain, Owner owner, std::optional<base::H
 base::Result<base::Buffer> unpack(const RecordHeader& header, base::Buffer stored, std::uint32_t first_chunk,
                                   std::uint64_t offset, std::uint64_t length);
 
+// Whether the payload is what the header says, sums and full digest: what came from elsewhere is not taken unseen. CPU
+// work for the pool. corrupted.
+base::Result<void> verify(const Packed& packed);
+
 }  // namespace larder::block
