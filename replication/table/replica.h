@@ -2,9 +2,13 @@
 // what it says is durable.
 #pragma once
 
+#include "replication/quorum/epochs.h"
 #include "replication/quorum/tag_source.h"
 #include "replication/table/messages.h"
 #include "replication/table/rules.h"
+#include "src/io/future.h"
+
+#include <set>
 
 namespace larder::table {
 
@@ -22,21 +26,33 @@ class Replica {
     Replica(io::Network& network, RowStore& store, const quorum::Placement& placement, quorum::TagSource& tags,
             Rules rules = {});
 
-    io::Task<base::Result<io::Message>> serve(io::Message request);
+    // Where layouts change: what it is asked under an older one than this node knows is answered stale, and a newer one
+    // is adopted first. `everywhere`: the tables that lie on every storing node. Outlives this.
+    void use_epochs(io::Executor& executor, quorum::Epochs& epochs, std::set<TableId> everywhere);
+
+    io::Task<base::Result<io::Message>> serve(io::NodeNumber from, io::Message request);
     // The same for a request of this node itself, which needs no message.
-    io::Task<base::Result<Reply>> answer(TableId table, RowRequest request);
+    io::Task<base::Result<Reply>> answer(Heading heading, RowRequest request);
     // An ACCEPT that changes nothing unless each row still holds the value accepted under the tag expected of it.
-    io::Task<base::Result<Reply>> accept_unchanged(TableId table, AcceptRequest request,
+    io::Task<base::Result<Reply>> accept_unchanged(Heading heading, AcceptRequest request,
                                                    std::vector<base::Tag> expected);
     // A read alone: it waits for nothing.
-    base::Result<Reply> read(TableId table, const ReadRequest& request);
+    base::Result<Reply> read(Heading heading, const ReadRequest& request);
+    // Ends when no change is under way. None begins meanwhile if the fence has been raised.
+    io::Task<void> quiesce();
 
     static constexpr const char* kMethod = "table";
 
  private:
+    class Change;
+    // Empty: the request may be served. A stale reply, or an error: it is answered so.
+    std::optional<base::Result<Reply>> refused(Heading heading, const std::string& partition_key) const;
+    io::Task<base::Result<void>> adopt_for(io::NodeNumber from, quorum::Epoch epoch);
+    io::Task<base::Result<Reply>> answer_admitted(TableId table, RowRequest request);
     base::Result<std::string> body_of(TableId table, const RowKey& key, StoredRow& row);
     io::Task<base::Result<Reply>> prepare(TableId table, PrepareRequest request);
-    io::Task<base::Result<Reply>> accept(TableId table, AcceptRequest request);
+    io::Task<base::Result<Reply>> accept(TableId table, AcceptRequest request, std::vector<base::Tag> expected);
+    base::Result<Reply> read_admitted(TableId table, const ReadRequest& request);
     io::Task<base::Result<io::Message>> range(TableId table, RangeQuery query);
     io::Task<base::Result<Reply>> raise_low(TableId table, CollectRequest request);
     io::Task<base::Result<Reply>> collect(TableId table, CollectRequest request);
@@ -44,7 +60,12 @@ class Replica {
     RowStore& store_;
     const quorum::Placement& placement_;
     quorum::TagSource& tags_;
+    quorum::Epochs* epochs_ = nullptr;
+    std::set<TableId> everywhere_;
     Rules rules_;
+    io::Executor* executor_ = nullptr;
+    std::size_t changes_ = 0;  // under way
+    std::vector<io::Promise<io::Done>> quiet_;
 };
 
 // The rules themselves, on one row inside one change (reliability of each: docs/protocol.md). Pure but for `rows`.

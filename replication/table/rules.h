@@ -17,6 +17,8 @@ struct Rules {
     bool refuses_older = true;     // a replica refuses a tag below what it holds (else: plain last-writer-wins)
     bool collects_at_all = true;   // a tombstone is dropped only when every replica holds it
     bool raises_low_bound = true;  // dropping a row first raises the partition's low bound above it
+    bool epochs_fence = true;      // a replica that has adopted a layout refuses what is asked under an older one
+    bool adoption_waits = true;    // a layout is adopted when what was begun under the older one is over
 };
 
 }  // namespace larder::table
