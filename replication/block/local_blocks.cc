@@ -32,6 +32,14 @@ Result<Buffer> read_nothing(const Segment& segment, const Place& place, const Ha
     return Buffer();
 }
 
+// Checked here too, though whoever unpacks it does so again: the node with the bad copy is the one that can mend it.
+Result<Excerpt> checked_excerpt(const Segment& segment, const Place& place, const Hash256& name, std::uint64_t offset,
+                                std::uint64_t length) {
+    TRY(auto excerpt, read_excerpt(segment, place, name, offset, length));
+    if (sums_match(excerpt.header, excerpt.stored.chars(), excerpt.first_chunk)) return excerpt;
+    return base::fail(Code::corrupted, Subject::block, "block " + name.hex() + " is damaged");
+}
+
 }  // namespace
 
 io::Task<Result<Packed>> LocalStore::pack_block(Buffer plain, Owner owner, std::optional<Hash256> expected,
@@ -71,7 +79,7 @@ io::Task<Result<Packed>> LocalStore::read_whole(Hash256 name) {
 
 io::Task<Result<Excerpt>> LocalStore::read_excerpt(Hash256 name, std::uint64_t offset, std::uint64_t length) {
     CO_TRY(auto read, co_await read_block<Excerpt>(name, [=](const Segment& segment, Place place) {
-               return block::read_excerpt(segment, place, name, offset, length);
+               return checked_excerpt(segment, place, name, offset, length);
            }));
     co_return outcome(name, std::move(read));
 }

@@ -63,8 +63,7 @@ class LocalBlocks : public BlockStore {
     virtual base::Result<bool> refers(base::Hash256 name, Owner owner) = 0;
     // The stored form, checked by its sums and the full digest. not_found/block, corrupted/block, io_failure.
     virtual io::Task<base::Result<Packed>> read_whole(base::Hash256 name) = 0;
-    // The part of it that covers plain bytes [offset, offset + length); whoever unpacks it checks the sums. Errors as
-    // those of get().
+    // The part of it that covers plain bytes [offset, offset + length), checked by its sums. Errors as those of get().
     virtual io::Task<base::Result<Excerpt>> read_excerpt(base::Hash256 name, std::uint64_t offset,
                                                          std::uint64_t length) = 0;
     // Puts a verified copy in the place of the one that is here, for all who refer to it, when that one is damaged.

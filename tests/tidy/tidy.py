@@ -18,6 +18,7 @@ ROOMS = {
     "replication/quorum": {"src/io"},
     "replication/table": {"replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/block": {"src/db", "src/codec", "src/io"},
+    "replication/spread": {"replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/model": {"replication/table", "src/codec"},
     "replication": {"replication/model", "replication/table", "replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/remote": {"src/rpc", "src/codec", "src/io"},

@@ -1,0 +1,58 @@
+#include "replication/spread/context.h"
+
+#include "replication/spread/messages.h"
+#include "src/io/task_group.h"
+
+#include <algorithm>
+
+namespace larder::spread {
+
+using base::Result;
+
+namespace {
+
+using Answers = std::vector<Result<io::Message>>;
+
+io::Task<void> call_into(const Context& context, io::NodeNumber node, io::Message request, base::Duration timeout,
+                         Result<io::Message>& out) {
+    out = co_await context.call(node, std::move(request), timeout);
+}
+
+}  // namespace
+
+std::vector<io::NodeNumber> Context::others() const {
+    auto nodes = members.storing();
+    std::erase(nodes, self());
+    return nodes;
+}
+
+void Context::sort_by_distance(std::vector<io::NodeNumber>& nodes) const {
+    if (distances == nullptr) return;
+    std::ranges::sort(nodes, {}, [this](io::NodeNumber node) { return std::pair(distances->rtt(node), node); });
+}
+
+io::Task<bool> Context::caught_up(io::NodeNumber node, quorum::Epoch epoch) const {
+    if (epochs == nullptr) co_return false;
+    if (holding.epoch() == epoch) (void)co_await epochs->catch_up(node);
+    co_return holding.epoch() > epoch;
+}
+
+io::Task<Result<io::Message>> Context::call(io::NodeNumber node, io::Message request, base::Duration timeout) const {
+    if (node == 0) {
+        co_return base::fail(base::Code::disconnected, base::Subject::node, "a member is not known here yet");
+    }
+    co_return co_await env.network.call(node, kMethod, std::move(request), env.clock.after(timeout));
+}
+
+io::Task<Answers> Context::call_each(std::vector<io::NodeNumber> nodes, io::Message request,
+                                     base::Duration timeout) const {
+    Answers answers(nodes.size());
+    io::TaskGroup calls(env.executor);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        calls.spawn(call_into(*this, nodes[i], request, timeout, answers[i]));
+    }
+    co_await calls.join();
+    co_return answers;
+}
+
+}  // namespace larder::spread
