@@ -12,8 +12,7 @@ using base::Result;
 namespace {
 
 constexpr char kPlace[] = "scrub";
-constexpr std::size_t kPageBlocks = 64;
-constexpr auto kRestMax = std::chrono::hours(1);
+constexpr std::size_t kPageBlocks = 16;                   // so many are read again after a restart
 constexpr auto kPauseBetween = std::chrono::minutes(10);  // at least, also when there is little to read
 
 }  // namespace
@@ -41,15 +40,13 @@ io::Task<Result<Scrub::Report>> Scrub::pass(bool hurried) {
     }
     do {
         CO_TRY(auto page, co_await context_.local.names(after, kPageBlocks));
-        const auto before = report_.bytes;
         for (const auto& [name, bytes] : page.blocks) {
             co_await pace_.take(bytes);
             CO_TRY_VOID(co_await look_at(name, bytes));
+            if (!hurried) co_await rest(bytes);
         }
         after = std::move(page.next);
-        if (hurried) continue;
-        CO_TRY_VOID(co_await context_.local.remember(kPlace, after));
-        co_await rest(report_.bytes - before);
+        if (!hurried) CO_TRY_VOID(co_await context_.local.remember(kPlace, after));
     } while (!after.empty());
     co_return report_;
 }
@@ -73,8 +70,7 @@ io::Task<void> Scrub::rest(std::uint64_t bytes) {
     if (total == 0) co_return;
     const auto share = static_cast<double>(bytes) / static_cast<double>(total);
     const auto time = std::chrono::duration<double>(context_.options.scrub_period) * share;
-    co_await context_.env.clock.sleep_for(
-        std::min<base::Duration>(kRestMax, std::chrono::duration_cast<base::Duration>(time)));
+    co_await context_.env.clock.sleep_for(std::chrono::duration_cast<base::Duration>(time));
 }
 
 }  // namespace larder::spread

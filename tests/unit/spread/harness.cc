@@ -50,7 +50,9 @@ void TestPlacement::set(std::vector<Layout> live) {
 }
 
 Life::Life(Cluster& cluster, sim::Place place)
-    : executor(cluster.world, place),
+    : placement(cluster.placement),
+      epochs(cluster, placement),
+      executor(cluster.world, place),
       clock(cluster.world, place),
       random(cluster.world),
       blocking(executor),
@@ -58,9 +60,17 @@ Life::Life(Cluster& cluster, sim::Place place)
       wire(network),
       env{executor, clock, random, *cluster.disk, wire, blocking},
       tasks(executor) {
-    const World world{env, metrics, cluster.placement, cluster.members, &cluster.distances, nullptr};
+    const World world{env, metrics, placement, cluster.members, &cluster.distances, &epochs};
     store = SpreadStore::make(world, std::make_unique<MemoryBlocks>(cluster.world, env, cluster.shelf(place)),
                               cluster.options);
+    store->set_book(&book);
+}
+
+io::Task<Result<void>> TestEpochs::catch_up(io::NodeNumber from) {
+    if (cluster_.is_up(from) && cluster_.node(from).placement.epoch() > placement_.epoch()) {
+        placement_ = cluster_.node(from).placement;
+    }
+    co_return Result<void>();
 }
 
 Cluster::Cluster(std::size_t nodes, std::uint64_t seed, std::size_t copies)
@@ -112,8 +122,16 @@ void Cluster::cut(io::NodeNumber a, io::NodeNumber b) {
 void Cluster::set_layouts(std::vector<TestPlacement::Layout> live) {
     placement.set(std::move(live));
     for (io::NodeNumber number = 1; number <= size(); ++number) {
-        if (is_up(number)) store(number).layout_changed();
+        if (!is_up(number)) continue;
+        node(number).placement = placement;
+        store(number).layout_changed();
     }
+}
+
+void Cluster::set_layouts_at(io::NodeNumber number, std::vector<TestPlacement::Layout> live) {
+    placement.set(std::move(live));
+    node(number).placement = placement;
+    store(number).layout_changed();
 }
 
 void Cluster::step_until(const std::function<bool()>& done) {
@@ -169,8 +187,13 @@ Nodes Cluster::have(const std::string& bytes) const {
     return out;
 }
 
-std::size_t Cluster::holders(const std::string& bytes) const {
-    return Holding(placement).of(base::sha256(bytes)).nodes.size();
+Nodes Cluster::holders(const std::string& bytes) const {
+    const auto nodes = Holding(placement).of(base::sha256(bytes)).nodes;
+    return {nodes.begin(), nodes.end()};
+}
+
+bool Cluster::is_settled(const std::string& bytes, std::uint64_t by) const {
+    return have(bytes, by) == holders(bytes) && have(bytes) == holders(bytes);
 }
 
 }  // namespace larder::spread

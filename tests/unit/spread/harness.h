@@ -83,10 +83,43 @@ class Wire final : public io::Network {
 
 class Cluster;
 
+// What a node knows of layouts: as much as it was told, or has taken over from another.
+class TestEpochs final : public quorum::Epochs {
+ public:
+    TestEpochs(Cluster& cluster, TestPlacement& placement) : cluster_(cluster), placement_(placement) {}
+    quorum::Epoch epoch() const override { return placement_.epoch(); }
+    quorum::Epoch fence() const override { return placement_.epoch(); }
+    quorum::Standing standing(quorum::Partition, bool) const override { return quorum::Standing::votes; }
+    io::Task<base::Result<void>> catch_up(io::NodeNumber from) override;
+
+ private:
+    Cluster& cluster_;
+    TestPlacement& placement_;
+};
+
+// What the rows of a node name, and what is under way there.
+class TestBook final : public OwnerBook {
+ public:
+    using Owners = std::vector<base::UploadId>;
+    std::set<Owner> rows, writes;
+    io::Task<base::Result<Owners>> under_way(Owners owners) override { co_return common(std::move(owners), writes); }
+    io::Task<base::Result<Owners>> in_rows(Owners owners) override { co_return common(std::move(owners), rows); }
+
+ private:
+    static Owners common(Owners owners, const std::set<Owner>& named) {
+        std::erase_if(owners, [&named](const Owner& owner) { return !named.contains(owner); });
+        return owners;
+    }
+};
+
 // One life of a node.
 struct Life {
     Life(Cluster& cluster, sim::Place place);
     ~Life() { tasks.stop(); }
+
+    TestPlacement placement;
+    TestEpochs epochs;
+    TestBook book;
 
     sim::SimExecutor executor;
     sim::SimClock clock;
@@ -119,7 +152,9 @@ class Cluster {
     // Both ways.
     void cut(io::NodeNumber a, io::NodeNumber b);
     void heal() { links.cut.clear(); }
+    // All nodes learn of it at once, or only one does.
     void set_layouts(std::vector<TestPlacement::Layout> live);
+    void set_layouts_at(io::NodeNumber number, std::vector<TestPlacement::Layout> live);
 
     // Runs a task of a node to its end.
     template <typename T>
@@ -141,7 +176,10 @@ class Cluster {
     // Nodes with a good copy and that reference.
     Nodes have(const std::string& bytes, std::uint64_t by) const;
     Nodes have(const std::string& bytes) const;
-    std::size_t holders(const std::string& bytes) const;
+    // Those that should.
+    Nodes holders(const std::string& bytes) const;
+    // Whether exactly those that should have it with the reference do so, and nobody else has it.
+    bool is_settled(const std::string& bytes, std::uint64_t by) const;
 
     sim::World world;
     sim::Links links;
