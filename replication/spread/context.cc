@@ -55,4 +55,24 @@ io::Task<Answers> Context::call_each(std::vector<io::NodeNumber> nodes, io::Mess
     co_return answers;
 }
 
+io::Task<Result<std::set<block::Owner>>> Context::ask_everybody(io::Message request) const {
+    const auto version = members.version();
+    auto nodes = members.all();
+    std::erase(nodes, self());
+    const auto answers = co_await call_each(nodes, std::move(request), options.ask_timeout);
+    std::set<block::Owner> named;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const auto text = "node " + std::to_string(nodes[i]) + ": ";
+        if (!answers[i]) {
+            co_return base::fail(answers[i].error().code, base::Subject::node, text + answers[i].error().message);
+        }
+        CO_TRY(const auto reply, open_owners(*answers[i]));
+        if (reply.members > version) {
+            co_return base::fail(base::Code::conflict, base::Subject::node, text + "it knows of more members");
+        }
+        named.insert(reply.owners.begin(), reply.owners.end());
+    }
+    co_return named;
+}
+
 }  // namespace larder::spread

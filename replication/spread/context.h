@@ -10,6 +10,7 @@
 #include "src/io/env.h"
 
 #include <functional>
+#include <set>
 
 namespace larder::spread {
 
@@ -52,6 +53,9 @@ struct Context {
     io::Task<bool> caught_up(io::NodeNumber node, quorum::Epoch epoch) const;
     // Calls the block store of a node.
     io::Task<base::Result<io::Message>> call(io::NodeNumber node, io::Message request, base::Duration timeout) const;
+    // Asks every other member; what they name together. Fails when one does not answer, or knows of more members than
+    // this node does.
+    io::Task<base::Result<std::set<block::Owner>>> ask_everybody(io::Message request) const;
     // Calls all of them at once; ends when each has answered or its time is over. In their order.
     io::Task<std::vector<base::Result<io::Message>>> call_each(std::vector<io::NodeNumber> nodes, io::Message request,
                                                                base::Duration timeout) const;

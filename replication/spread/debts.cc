@@ -60,7 +60,9 @@ io::Task<void> Debts::pay_now() {
         return std::find(members.begin(), members.end(), account.first) == members.end();
     });
     io::TaskGroup group(context_.env.executor);
-    for (const auto& [node, account] : std::map(accounts_)) group.spawn(pay(node));
+    for (const auto node : members) {
+        if (accounts_.contains(node)) group.spawn(pay(node));
+    }
     co_await group.join();
     owed_.set(static_cast<double>(size()));
 }

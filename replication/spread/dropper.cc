@@ -54,18 +54,9 @@ io::Task<Drop> Dropper::drop_some(std::vector<Owner> owners) {
 }
 
 io::Task<Result<std::set<Owner>>> Dropper::leased_anywhere(std::vector<Owner> owners) {
-    auto nodes = context_.members.all();
-    std::erase(nodes, context_.self());
-    const auto answers =
-        co_await context_.call_each(nodes, owners_message(Operation::barrier, owners), context_.options.ask_timeout);
-    CO_TRY(const auto here, co_await server_.barrier(owners));
-    std::set<Owner> leased(here.begin(), here.end());
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        if (!answers[i])
-            co_return base::fail(answers[i].error().code, Subject::node, node_text(nodes[i], answers[i].error()));
-        CO_TRY(const auto there, open_owners(*answers[i]));
-        leased.insert(there.begin(), there.end());
-    }
+    CO_TRY(auto leased, co_await context_.ask_everybody(owners_message(Operation::barrier, owners)));
+    CO_TRY(const auto here, co_await server_.barrier(std::move(owners)));
+    leased.insert(here.begin(), here.end());
     co_return leased;
 }
 
@@ -114,17 +105,10 @@ io::Task<void> Orphans::judge(std::vector<Owner> owners, Report& report) {
 // Asks every member; the answer of each counts, and each must come.
 io::Task<Result<void>> Orphans::strike_named(Operation question, std::set<Owner>& unnamed) {
     const std::vector<Owner> asked(unnamed.begin(), unnamed.end());
-    auto nodes = context_.members.all();
-    std::erase(nodes, context_.self());
-    const auto answers =
-        co_await context_.call_each(nodes, owners_message(question, asked), context_.options.ask_timeout);
+    CO_TRY(const auto there, co_await context_.ask_everybody(owners_message(question, asked)));
     CO_TRY(const auto here, co_await server_.ask_book(question, asked));
+    for (const auto& owner : there) unnamed.erase(owner);
     for (const auto& owner : here) unnamed.erase(owner);
-    for (const auto& answer : answers) {
-        if (!answer) co_return base::fail(answer.error());
-        CO_TRY(const auto there, open_owners(*answer));
-        for (const auto& owner : there) unnamed.erase(owner);
-    }
     co_return Result<void>();
 }
 

@@ -120,10 +120,10 @@ io::Message referred_reply(const std::vector<Referred>& outcomes) {
     return {out.take(), {}};
 }
 
-io::Message owners_reply(const std::vector<Owner>& owners) {
+io::Message owners_reply(const OwnersReply& reply) {
     auto out = start_reply();
-    out.varint(owners.size());
-    for (const auto& owner : owners) out.raw(owner.view());
+    out.varint(reply.members).varint(reply.owners.size());
+    for (const auto& owner : reply.owners) out.raw(owner.view());
     return {out.take(), {}};
 }
 
@@ -254,9 +254,14 @@ Result<std::vector<Referred>> open_referred(const io::Message& message, std::siz
     return outcomes;
 }
 
-Result<std::vector<Owner>> open_owners(const io::Message& message) {
+Result<OwnersReply> open_owners(const io::Message& message) {
     TRY(const auto rest, open_reply(message));
-    return decode_owners(rest);
+    codec::Reader in(rest);
+    OwnersReply reply;
+    reply.members = in.varint();
+    if (!in.ok()) return malformed("an answer on owners");
+    TRY(reply.owners, decode_owners(in.rest()));
+    return reply;
 }
 
 Result<block::ReferencePage> open_page(const io::Message& message) {

@@ -66,7 +66,12 @@ io::Message look_message();
 io::Message packed_reply(const block::Packed& packed);
 io::Message excerpt_reply(const block::Excerpt& excerpt);
 io::Message referred_reply(const std::vector<Referred>& outcomes);
-io::Message owners_reply(const std::vector<Owner>& owners);
+// With the version of the members that the answering node knows.
+struct OwnersReply {
+    std::uint64_t members = 0;
+    std::vector<Owner> owners;
+};
+io::Message owners_reply(const OwnersReply& reply);
 io::Message page_reply(const block::ReferencePage& page);
 io::Message empty_reply();
 
@@ -93,7 +98,7 @@ bool is_stale(const base::Error& error);
 base::Result<block::Packed> open_packed(const io::Message& message);
 base::Result<block::Excerpt> open_excerpt(const io::Message& message);
 base::Result<std::vector<Referred>> open_referred(const io::Message& message, std::size_t expected);
-base::Result<std::vector<Owner>> open_owners(const io::Message& message);
+base::Result<OwnersReply> open_owners(const io::Message& message);
 base::Result<block::ReferencePage> open_page(const io::Message& message);
 
 }  // namespace larder::spread

@@ -15,6 +15,9 @@ class Members {
     virtual ~Members() = default;
     // Every member, this node and gateways among them; not those that were removed. Reads may be under way at any.
     virtual std::vector<io::NodeNumber> all() const = 0;
+    // Grows with every change. Who asks everybody must know of everybody: an answer from a node that knows of more
+    // members than the asker shows that it does not.
+    virtual std::uint64_t version() const = 0;
     // Those that may have blocks: also one that is leaving, until it is removed.
     virtual std::vector<io::NodeNumber> storing() const = 0;
 };

@@ -103,7 +103,7 @@ io::Task<Result<io::Message>> Server::answer_owners(Operation operation, std::ve
     } else {
         CO_TRY(found, co_await ask_book(operation, std::move(owners)));
     }
-    co_return owners_reply(found);
+    co_return owners_reply({context_.members.version(), std::move(found)});
 }
 
 io::Task<Result<std::vector<Owner>>> Server::barrier(std::vector<Owner> owners) {

@@ -13,6 +13,8 @@ using block::VerifyReport;
 
 namespace {
 
+constexpr auto kLookPause = std::chrono::minutes(5);
+
 class Store final : public SpreadStore {
  public:
     Store(World world, std::unique_ptr<block::LocalBlocks> local, Options options)
@@ -138,11 +140,19 @@ class Store final : public SpreadStore {
         auto here = co_await local_->get(name, offset, length);
         if (here || here.error().code == Code::invalid_argument) co_return here;
         if (here.error().code == Code::not_found) {
-            if (holding_.of(name).has(context_.self())) resync_.wake();
+            if (holding_.of(name).has(context_.self())) missed();
         } else {
             fetcher_.mend_later(name);
         }
         co_return co_await reader_.read(name, offset, length);
+    }
+
+    // It ought to be here: that is looked into, but not for every read.
+    void missed() {
+        const auto now = context_.env.clock.now();
+        if (now < look_again_) return;
+        look_again_ = now + kLookPause;
+        resync_.wake();
     }
 
     io::Task<void> became_whole() {
@@ -167,6 +177,7 @@ class Store final : public SpreadStore {
     Scrub scrub_;
     mutable std::optional<quorum::Epoch> alone_epoch_;
     mutable bool alone_ = false;
+    base::Instant look_again_;
 };
 
 }  // namespace

@@ -99,6 +99,10 @@ io::Task<void> Writer::send(Round& round, io::NodeNumber node) {
     if (node == context_.self()) {
         const auto arriving = context_.arrivals.enter();
         outcome = co_await context_.local.put_packed(round.packed);
+        // It may have come so late that its owner was given up meanwhile.
+        if (fetcher_.dropped().contains(round.packed.header.owner)) {
+            (void)co_await context_.local.release({round.reference()});
+        }
     } else {
         const auto answer =
             co_await context_.call(node, store_message(round.epoch, round.packed), context_.options.store_timeout);

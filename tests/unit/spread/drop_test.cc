@@ -92,6 +92,20 @@ TEST_CASE("a member that does not answer keeps everything; one that was removed 
     CHECK((drop(cluster, 1, {2, 3}).left == std::vector{owner(2)}));
 }
 
+TEST_CASE("who does not know of all members gives nothing up", "[spread]") {
+    Cluster cluster(3);
+    REQUIRE(cluster.put(1, bytes_of(1), 1));
+    cluster.pass(std::chrono::seconds(1));
+    // Node 2 has heard of a new member, node 1 has not: the new one may be reading.
+    std::uint64_t calls = 0;
+    cluster.members.known = [&calls] { return ++calls == 1 ? 1 : 2; };
+    const auto postponed = drop(cluster, 1, {1});
+    CHECK((postponed.left == std::vector{owner(1)}));
+    CHECK(postponed.why.find("more members") != std::string::npos);
+    CHECK(cluster.have(bytes_of(1)).size() == 3);
+    CHECK(drop(cluster, 1, {1}).done());
+}
+
 TEST_CASE("a drop that was cut off in the middle is done again from the beginning", "[spread]") {
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
         Cluster cluster(3, seed);

@@ -41,6 +41,8 @@ class TestMembers final : public Members {
  public:
     std::vector<io::NodeNumber> nodes;
     std::vector<io::NodeNumber> gateways;
+    std::function<std::uint64_t()> known = [] { return 1; };
+    std::uint64_t version() const override { return known(); }
     std::vector<io::NodeNumber> all() const override {
         auto out = nodes;
         out.insert(out.end(), gateways.begin(), gateways.end());
