@@ -127,9 +127,10 @@ io::Message owners_reply(const OwnersReply& reply) {
     return {out.take(), {}};
 }
 
-io::Message page_reply(const block::ReferencePage& page) {
+io::Message page_reply(const ListReply& reply) {
+    const auto& page = reply.page;
     auto out = start_reply();
-    out.boolean(page.until.has_value()).bytes(page.until.value_or(std::string()));
+    out.boolean(reply.whole).boolean(page.until.has_value()).bytes(page.until.value_or(std::string()));
     put_references(out, page.references);
     return {out.take(), {}};
 }
@@ -264,17 +265,19 @@ Result<OwnersReply> open_owners(const io::Message& message) {
     return reply;
 }
 
-Result<block::ReferencePage> open_page(const io::Message& message) {
+Result<ListReply> open_page(const io::Message& message) {
     TRY(const auto rest, open_reply(message));
     codec::Reader in(rest);
+    ListReply reply;
+    reply.whole = in.boolean();
     const bool more = in.boolean();
     const auto until = in.bytes();
-    block::ReferencePage page;
+    auto& page = reply.page;
     page.references = take_references(in);
     TRY_VOID(in.finish("page of references"));
     if (more) page.until = std::string(until);
     if (!std::ranges::is_sorted(page.references)) return malformed("a page of references");
-    return page;
+    return reply;
 }
 
 }  // namespace larder::spread

@@ -72,7 +72,12 @@ struct OwnersReply {
     std::vector<Owner> owners;
 };
 io::Message owners_reply(const OwnersReply& reply);
-io::Message page_reply(const block::ReferencePage& page);
+// `whole`: the answering node is known to have all that was acknowledged at it.
+struct ListReply {
+    bool whole = false;
+    block::ReferencePage page;
+};
+io::Message page_reply(const ListReply& reply);
 io::Message empty_reply();
 
 // The operation, and what follows it.
@@ -99,6 +104,6 @@ base::Result<block::Packed> open_packed(const io::Message& message);
 base::Result<block::Excerpt> open_excerpt(const io::Message& message);
 base::Result<std::vector<Referred>> open_referred(const io::Message& message, std::size_t expected);
 base::Result<OwnersReply> open_owners(const io::Message& message);
-base::Result<block::ReferencePage> open_page(const io::Message& message);
+base::Result<ListReply> open_page(const io::Message& message);
 
 }  // namespace larder::spread

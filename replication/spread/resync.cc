@@ -15,9 +15,9 @@ namespace {
 
 constexpr int kRetriesMax = 64;  // times Options::retry, between rounds that were not whole
 
-io::Task<void> list_into(const Context& context, io::NodeNumber node, io::Message request, Result<ReferencePage>& out) {
+io::Task<void> list_into(const Context& context, io::NodeNumber node, io::Message request, Result<ListReply>& out) {
     const auto answer = co_await context.call(node, std::move(request), context.options.read_timeout);
-    out = answer ? open_page(*answer) : Result<ReferencePage>(base::fail(answer.error()));
+    out = answer ? open_page(*answer) : Result<ListReply>(base::fail(answer.error()));
 }
 
 }  // namespace
@@ -36,6 +36,7 @@ struct Resync::Walk {
     Partitions partitions{std::string()};
     std::vector<io::NodeNumber> sources;  // that have answered so far
     std::string after;
+    Nodes incomplete;  // of them, that do not vouch for what they have
     bool counting = false;
     bool all_came = true;
 };
@@ -102,10 +103,10 @@ block::NameFilter Resync::held(Partitions partitions, bool wanted) const {
 io::Task<Result<bool>> Resync::fetch_all() {
     const auto epoch = context_.holding.epoch();
     progress_ = {Progress::Phase::comparing, 0, 0, 0, 0};
-    Walk count{epoch, mine(), context_.others(), {}, true, true};
+    Walk count{epoch, mine(), context_.others(), {}, {}, true, true};
     CO_TRY_VOID(co_await walk(count));
     progress_.phase = Progress::Phase::fetching;
-    Walk fetch{epoch, count.partitions, count.sources, {}, false, true};
+    Walk fetch{epoch, count.partitions, count.sources, {}, count.incomplete, false, true};
     if (progress_.blocks_total > 0) CO_TRY_VOID(co_await walk(fetch));
     missing_blocks_.set(static_cast<double>(progress_.blocks_total - progress_.blocks_done));
     missing_bytes_.set(static_cast<double>(progress_.bytes_total - progress_.bytes_done));
@@ -118,6 +119,7 @@ io::Task<Result<bool>> Resync::fetch_all() {
 // Whether nothing can have been acknowledged that none of those who answered knows of.
 bool Resync::enough_answered(const Walk& walk) const {
     Nodes answered(walk.sources.begin(), walk.sources.end());
+    for (const auto node : walk.incomplete) answered.erase(node);
     if (whole_) answered.insert(context_.self());
     for (quorum::Partition partition = 0; partition < context_.holding.partitions(); ++partition) {
         if (walk.partitions.has(partition) && !context_.holding.of(partition).reached(answered)) return false;
@@ -153,7 +155,7 @@ io::Task<Result<void>> Resync::walk(Walk& walk) {
 io::Task<Result<std::vector<ReferencePage>>> Resync::pages(Walk& walk) {
     const auto limit = context_.options.page_references;
     const auto request = list_message({walk.epoch, walk.after, limit, walk.partitions});
-    std::vector<Result<ReferencePage>> answers(walk.sources.size());
+    std::vector<Result<ListReply>> answers(walk.sources.size());
     {
         io::TaskGroup calls(context_.env.executor);
         for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -165,9 +167,10 @@ io::Task<Result<std::vector<ReferencePage>>> Resync::pages(Walk& walk) {
     std::vector<io::NodeNumber> alive;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         // One that does not get on would hold up all.
-        if (!answers[i] || (answers[i]->until && *answers[i]->until <= walk.after)) continue;
+        if (!answers[i] || (answers[i]->page.until && *answers[i]->page.until <= walk.after)) continue;
         alive.push_back(walk.sources[i]);
-        out.push_back(std::move(*answers[i]));
+        if (!answers[i]->whole) walk.incomplete.insert(walk.sources[i]);
+        out.push_back(std::move(answers[i]->page));
     }
     walk.sources = std::move(alive);
     CO_TRY(auto here, co_await context_.local.references(walk.after, limit, held(walk.partitions, true)));

@@ -31,6 +31,9 @@ class Resync {
     // What is here may be incomplete: it does not count towards the quorums of a round until one was whole.
     void distrust() { whole_ = false; }
 
+    // The operator's word: what is here is all that can be had.
+    void vouch() { whole_ = true; }
+
     // One round of fetching. True when this node has everything that was acknowledged before it began: from every
     // partition it holds, enough nodes answered to every live layout, and everything they named came.
     io::Task<base::Result<bool>> fetch_all();

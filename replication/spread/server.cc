@@ -195,8 +195,9 @@ io::Task<Result<io::Message>> Server::list(ListRequest request) {
     const auto filter = [holding = &context_.holding, partitions = request.partitions](const Hash256& name) {
         return partitions.has(holding->partition_of(name));
     };
-    CO_TRY(const auto page, co_await context_.local.references(std::move(request.after), limit, filter));
-    co_return page_reply(page);
+    const bool whole = whole_ && whole_();
+    CO_TRY(auto page, co_await context_.local.references(std::move(request.after), limit, filter));
+    co_return page_reply({whole, std::move(page)});
 }
 
 }  // namespace larder::spread

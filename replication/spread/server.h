@@ -13,6 +13,8 @@ class Server {
 
     // Until one is given, questions about rows fail: nothing is taken for an orphan meanwhile.
     void set_book(OwnerBook* book) { book_ = book; }
+    // Says whether what is here is known to be all that was acknowledged here.
+    void vouch_by(std::function<bool()> whole) { whole_ = std::move(whole); }
     // Called when another node says that something was not brought here.
     void on_look(std::function<void()> look) { look_ = std::move(look); }
 
@@ -40,6 +42,7 @@ class Server {
     ReadGate& gate_;
     OwnerBook* book_ = nullptr;
     std::function<void()> look_;
+    std::function<bool()> whole_;
 };
 
 }  // namespace larder::spread

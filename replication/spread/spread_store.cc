@@ -33,6 +33,7 @@ class Store final : public SpreadStore {
           orphans_(context_, server_, dropper_),
           resync_(context_, fetcher_, world.metrics),
           scrub_(context_, fetcher_) {
+        server_.vouch_by([this] { return resync_.whole(); });
         server_.on_look([this] { resync_.wake(); });
         if (!local_->recovered_owners().empty()) resync_.distrust();
         resync_.on_whole([this] { return became_whole(); });

@@ -88,7 +88,8 @@ void check_reply(const io::Message& message) {
     }
     if (const auto page = open_page(message)) {
         const auto again = open_page(page_reply(*page));
-        ENSURE(again && again->references == page->references && again->until == page->until);
+        ENSURE(again && again->page.references == page->page.references && again->page.until == page->page.until &&
+               again->whole == page->whole);
     }
 }
 

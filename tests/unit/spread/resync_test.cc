@@ -71,8 +71,12 @@ TEST_CASE("a node that lost its disk does not vouch for what it lost", "[spread]
     cluster.start(3);
     CHECK(fetched(cluster, 2));
     CHECK(cluster.store(2).resync().complete_epoch() == cluster.placement.epoch());
-    // One that has lost nothing is one of the quorum.
+    // One that has lost nothing is one of the quorum; one that has is not, for others neither.
     cluster.kill(3);
+    CHECK(fetched(cluster, 2));
+    cluster.replace(1);
+    CHECK_FALSE(fetched(cluster, 2));
+    cluster.store(1).resync().vouch();
     CHECK(fetched(cluster, 2));
 }
 
