@@ -31,17 +31,13 @@ void Context::sort_by_distance(std::vector<io::NodeNumber>& nodes) const {
     std::ranges::sort(nodes, {}, [this](io::NodeNumber node) { return std::pair(distances->rtt(node), node); });
 }
 
-io::Task<bool> Context::caught_up(io::NodeNumber node, quorum::Epoch epoch) const {
-    if (epochs == nullptr) co_return false;
-    if (holding.epoch() == epoch) (void)co_await epochs->catch_up(node);
-    co_return holding.epoch() > epoch;
-}
-
 io::Task<Result<io::Message>> Context::call(io::NodeNumber node, io::Message request, base::Duration timeout) const {
     if (node == 0) {
         co_return base::fail(base::Code::disconnected, base::Subject::node, "a member is not known here yet");
     }
-    co_return co_await env.network.call(node, kMethod, std::move(request), env.clock.after(timeout));
+    auto answer = co_await env.network.call(node, kMethod, std::move(request), env.clock.after(timeout));
+    if (!answer && is_stale(answer.error()) && epochs != nullptr) (void)co_await epochs->catch_up(node);
+    co_return answer;
 }
 
 io::Task<Answers> Context::call_each(std::vector<io::NodeNumber> nodes, io::Message request,

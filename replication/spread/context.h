@@ -49,9 +49,8 @@ struct Context {
     // The members that may have blocks, without this node.
     std::vector<io::NodeNumber> others() const;
     void sort_by_distance(std::vector<io::NodeNumber>& nodes) const;
-    // Takes over the newer layout that `node` spoke of. True when the one in force here is newer than `epoch` now.
-    io::Task<bool> caught_up(io::NodeNumber node, quorum::Epoch epoch) const;
-    // Calls the block store of a node.
+    // Calls the block store of a node. When the answer is that it knows a newer layout, that is taken over here before
+    // this ends: it is worth trying again.
     io::Task<base::Result<io::Message>> call(io::NodeNumber node, io::Message request, base::Duration timeout) const;
     // Asks every other member; what they name together. Fails when one does not answer, or knows of more members than
     // this node does.

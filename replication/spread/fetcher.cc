@@ -13,6 +13,7 @@ using base::Subject;
 namespace {
 
 constexpr std::size_t kDroppedMax = 100'000;
+constexpr auto kMendPause = std::chrono::minutes(1);
 constexpr std::size_t kFetchesMax = 8;  // for others and for reads, beside those of background work
 
 }  // namespace
@@ -118,7 +119,8 @@ void Fetcher::mend_later(Hash256 name) {
 }
 
 io::Task<void> Fetcher::mend_one(Hash256 name) {
-    (void)co_await mend(name);
+    // One that cannot be mended now is not tried again for every read.
+    if (!co_await mend(name)) co_await context_.env.clock.sleep_for(kMendPause);
     being_mended_.erase(name);
 }
 

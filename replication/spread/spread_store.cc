@@ -45,7 +45,7 @@ class Store final : public SpreadStore {
     }
 
     io::Task<Result<Hash256>> put(Buffer plain, Owner owner, std::optional<Hash256> expected, bool trusted) override {
-        if (alone()) return local_->put(std::move(plain), owner, expected, trusted);
+        if (alone()) return put_here(std::move(plain), owner, expected, trusted);
         return put_everywhere(std::move(plain), owner, expected, trusted);
     }
 
@@ -55,7 +55,7 @@ class Store final : public SpreadStore {
     }
 
     io::Task<Result<void>> add_references(std::vector<Hash256> names, Owner owner) override {
-        if (alone()) return local_->add_references(std::move(names), owner);
+        if (alone()) return refer_here(std::move(names), owner);
         return writer_.refer(std::move(names), owner);
     }
 
@@ -66,7 +66,8 @@ class Store final : public SpreadStore {
     }
 
     io::Task<Result<void>> accept_recovery() override {
-        if (alone() || resync_.whole()) co_return co_await local_->accept_recovery();
+        if (alone()) resync_.vouch();
+        if (resync_.whole()) co_return co_await local_->accept_recovery();
         co_return Result<void>();  // became_whole() does
     }
 
@@ -111,6 +112,17 @@ class Store final : public SpreadStore {
             alone_ = holding_.alone(context_.self());
         }
         return alone_;
+    }
+
+    // Let in as what comes from others is: a layout with more holders waits for it.
+    io::Task<Result<Hash256>> put_here(Buffer plain, Owner owner, std::optional<Hash256> expected, bool trusted) {
+        const auto arriving = arrivals_.enter();
+        co_return co_await local_->put(std::move(plain), owner, expected, trusted);
+    }
+
+    io::Task<Result<void>> refer_here(std::vector<Hash256> names, Owner owner) {
+        const auto arriving = arrivals_.enter();
+        co_return co_await local_->add_references(std::move(names), owner);
     }
 
     io::Task<Result<Hash256>> put_everywhere(Buffer plain, Owner owner, std::optional<Hash256> expected, bool trusted) {

@@ -25,7 +25,7 @@ struct Writer::Round {
     quorum::Epoch epoch = 0;
     Nodes stored;
     std::map<io::NodeNumber, Error> failed;
-    io::NodeNumber ahead = 0;          // one that knows a newer layout
+    bool stale = false;                // one of them knows a newer layout
     io::Promise<Result<void>> answer;  // for the caller
     io::Promise<io::Done> decided;     // for drive()
     io::TaskGroup calls;
@@ -48,7 +48,7 @@ struct Writer::Batch {
     Owner owner;
     bool fetch;
     quorum::Epoch epoch = 0;
-    io::NodeNumber ahead = 0;  // one that knows a newer layout
+    bool stale = false;  // one of them knows a newer layout
     struct Block {
         Holders holders;  // by the layout that was in force at the beginning
         Nodes done;
@@ -69,8 +69,8 @@ io::Task<Result<void>> Writer::store(block::Packed packed) {
         round->epoch = context_.holding.epoch();
         tasks_.spawn(drive(round));
         auto outcome = co_await round->answer.future();
-        if (outcome || round->ahead == 0 || attempt == kAttempts) co_return outcome;
-        if (!co_await context_.caught_up(round->ahead, round->epoch)) co_return outcome;
+        if (outcome || !round->stale || attempt == kAttempts) co_return outcome;
+        if (context_.holding.epoch() == round->epoch) co_return outcome;
     }
 }
 
@@ -107,7 +107,7 @@ io::Task<void> Writer::send(Round& round, io::NodeNumber node) {
         const auto answer =
             co_await context_.call(node, store_message(round.epoch, round.packed), context_.options.store_timeout);
         if (!answer) outcome = base::fail(answer.error());
-        if (!answer && is_stale(answer.error())) round.ahead = node;
+        if (!answer && is_stale(answer.error())) round.stale = true;
     }
     if (outcome) {
         round.stored.insert(node);
@@ -154,8 +154,8 @@ io::Task<Result<void>> Writer::refer_some(std::vector<Hash256> names, Owner owne
         const auto batch = start(names, owner, fetch);
         co_await batch->over.future();
         auto outcome = judge(*batch);
-        if (outcome || batch->ahead == 0 || attempt == kAttempts) co_return outcome;
-        if (!co_await context_.caught_up(batch->ahead, batch->epoch)) co_return outcome;
+        if (outcome || !batch->stale || attempt == kAttempts) co_return outcome;
+        if (context_.holding.epoch() == batch->epoch) co_return outcome;
     }
 }
 
@@ -185,7 +185,7 @@ io::Task<void> Writer::refer_at(std::shared_ptr<Batch> batch, io::NodeNumber nod
         ReferRequest request{batch->epoch, batch->fetch, {context_.self()}, {}};
         for (const auto& name : names) request.references.push_back({batch->owner, name, 0});
         const auto answer = co_await context_.call(node, refer_message(request), context_.options.store_timeout);
-        if (!answer && is_stale(answer.error())) batch->ahead = node;
+        if (!answer && is_stale(answer.error())) batch->stale = true;
         if (answer) outcomes = open_referred(*answer, names.size()).value_or(std::vector<Referred>());
     }
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
