@@ -32,7 +32,7 @@ Fetcher::Fetcher(const Context& context, base::Metrics& metrics)
       unmended_(metrics.counter("block_unmended_total", "Damaged blocks for which no good copy could be had.")),
       fetched_(metrics.counter("block_fetched_total", "Blocks fetched from other nodes to be kept here.")),
       fetched_bytes_(metrics.counter("block_fetched_bytes_total", "Stored bytes of the blocks fetched.")),
-      at_once_(context.env.executor, kFetchesMax),
+      at_once_(std::make_shared<io::Semaphore>(context.env.executor, kFetchesMax)),
       tasks_(context.env.executor) {}
 
 io::Task<Result<block::Packed>> Fetcher::fetch_from(Hash256 name, io::NodeNumber node) {
@@ -46,7 +46,8 @@ io::Task<Result<block::Packed>> Fetcher::fetch_from(Hash256 name, io::NodeNumber
 }
 
 io::Task<Result<block::Packed>> Fetcher::fetch(Hash256 name, std::vector<io::NodeNumber> first) {
-    const auto permit = co_await at_once_.acquire();
+    const auto at_once = at_once_;
+    const auto permit = co_await at_once->acquire();
     std::vector<io::NodeNumber> order = std::move(first);
     auto holders = context_.holding.of(name).nodes;
     context_.sort_by_distance(holders);

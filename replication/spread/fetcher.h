@@ -49,7 +49,7 @@ class Fetcher {
     const Context& context_;
     DroppedOwners dropped_;
     base::Counter mended_, unmended_, fetched_, fetched_bytes_;
-    io::Semaphore at_once_;
+    std::shared_ptr<io::Semaphore> at_once_;  // calls that the network still holds may outlive this
     std::set<Hash256> being_mended_;
     io::TaskGroup tasks_;
 };
