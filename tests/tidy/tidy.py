@@ -19,6 +19,7 @@ ROOMS = {
     "replication/cluster": {"replication/layout", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/table": {"replication/cluster", "replication/layout", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/block": {"src/db", "src/codec", "src/io"},
+    "replication/spread": {"replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/model": {"replication/table", "src/codec"},
     "replication": {"replication/model", "replication/table", "replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/remote": {"src/rpc", "src/codec", "src/io"},
