@@ -128,9 +128,9 @@ Result<int> listen_tcp(const SocketAddress& address) {
         ::listen(fd.get(), kBacklog) == 0)
         return fd.release();
     const int error = errno;
-    const auto code = error == EADDRINUSE                   ? Code::already_exists
+    const auto code = error == EADDRINUSE                 ? Code::already_exists
                       : error == EACCES || error == EPERM ? Code::permission_denied
-                                                            : Code::invalid_argument;
+                                                          : Code::invalid_argument;
     return fail(code, "cannot listen on " + address.text() + ": " + error_text(error));
 }
 

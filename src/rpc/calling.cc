@@ -64,8 +64,7 @@ io::Task<Link::Content> Link::Impl::call(std::shared_ptr<Impl> self, io::Message
         auto& env = self->env;
         CO_TRY(pass, co_await io::with_deadline(env.executor, env.clock, deadline, enter(self, cost, urgency)));
     }
-    if (self->is_ended || (self->leaving && !self->between_nodes()))
-        co_return fail(gone("the connection has ended"));
+    if (self->is_ended || (self->leaving && !self->between_nodes())) co_return fail(gone("the connection has ended"));
     const io::Promise<Content> answer(self->env.executor);
     const Waiting waiting(*self, urgency, answer, deadline);
     self->push({FrameKind::request, waiting.id, std::move(request), urgency});
@@ -74,6 +73,7 @@ io::Task<Link::Content> Link::Impl::call(std::shared_ptr<Impl> self, io::Message
 
 bool Link::Impl::take_goodbye() {
     leaving = true;
+    if (on_goodbye) on_goodbye();
     part();
     return true;
 }

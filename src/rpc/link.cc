@@ -167,6 +167,10 @@ void Link::goodbye() {
     impl_->part();
 }
 
+void Link::on_goodbye(std::function<void()> told) {
+    impl_->on_goodbye = std::move(told);
+}
+
 bool Link::is_open() const {
     return !impl_->is_ended && !impl_->leaving && !impl_->retired;
 }

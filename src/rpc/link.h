@@ -71,6 +71,8 @@ class Link {
     // answered. Between nodes: this side makes no more calls, and neither will the other; the connection ends when
     // those of both are answered.
     void goodbye();
+    // Called, inside the reading of the connection, when the other side says goodbye. Before start().
+    void on_goodbye(std::function<void()> told);
     bool is_open() const;
     // Between nodes: the mean time of a round trip, once one was measured.
     std::optional<base::Duration> round_trip() const;
@@ -86,6 +88,10 @@ class Link {
  private:
     std::shared_ptr<Impl> impl_;
 };
+
+inline base::Error gone(std::string why) {
+    return {base::Code::disconnected, base::Subject::none, std::move(why)};
+}
 
 // Connects to the socket of another process and agrees on a version.
 io::Task<base::Result<std::unique_ptr<Link>>> connect_link(io::RealEnv& env, std::string socket_path,

@@ -56,6 +56,7 @@ struct Link::Impl : std::enable_shared_from_this<Link::Impl> {
     std::array<Gate, kUrgencies> gates;
     Handler handler;
     Weigh weigh;
+    std::function<void()> on_goodbye;
     Serving serving;
     Pulse pulse;
     std::unordered_map<std::uint64_t, io::Promise<Content>> calls;
@@ -74,9 +75,5 @@ struct Link::Impl : std::enable_shared_from_this<Link::Impl> {
     io::Promise<base::Error> ended;
     io::TaskGroup tasks;
 };
-
-inline base::Error gone(std::string why) {
-    return {base::Code::disconnected, base::Subject::none, std::move(why)};
-}
 
 }  // namespace larder::rpc

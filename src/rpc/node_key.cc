@@ -41,8 +41,7 @@ std::shared_ptr<evp_pkey_st> read_pem(std::string_view text) {
     const Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
     ENSURE(bio);
     // No question for a passphrase, whatever the file says.
-    auto key = owned(PEM_read_bio_PrivateKey(
-        bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+    auto key = owned(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
     ERR_clear_error();
     if (key && EVP_PKEY_get_id(key.get()) == EVP_PKEY_ED25519) return key;
     return nullptr;
@@ -105,8 +104,7 @@ std::string NodeKey::sign(std::string_view message) const {
 }
 
 bool is_signed_by(const base::NodeId& id, std::string_view message, std::string_view signature) {
-    const auto key =
-        owned(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, id.bytes.data(), id.bytes.size()));
+    const auto key = owned(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, id.bytes.data(), id.bytes.size()));
     const Context context(EVP_MD_CTX_new());
     const bool good = key && context &&
                       EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&

@@ -1,6 +1,7 @@
 #include "src/rpc/tls.h"
 
 #include "src/base/assert.h"
+#include "src/io/tcp_socket.h"
 #include "src/io/timeout.h"
 #include "src/rpc/tls_transport.h"
 
@@ -88,8 +89,8 @@ Context make_context(const NodeKey& key) {
     auto* c = context.get();
     const auto certificate = make_certificate(key);
     ENSURE(SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1);
-    ENSURE(SSL_CTX_set_ciphersuites(
-               c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1);
+    ENSURE(SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") ==
+           1);
     ENSURE(SSL_CTX_set1_groups_list(c, "X25519") == 1 && SSL_CTX_set1_sigalgs_list(c, "ed25519") == 1);
     ENSURE(SSL_CTX_use_certificate(c, certificate.get()) == 1 && SSL_CTX_use_PrivateKey(c, key.handle()) == 1);
     // A link lives long: nothing is resumed, so each one proves both keys anew.
@@ -106,6 +107,8 @@ Context make_context(const NodeKey& key) {
 }
 
 io::Task<Result<Secured>> shake_hands(std::unique_ptr<TlsTransport> transport) {
+    co_await transport->socket().wait(Direction::write);
+    CO_TRY_VOID(io::connect_outcome(transport->socket().descriptor()));
     for (;;) {
         Direction direction = Direction::read;
         CO_TRY(const bool done, transport->shake(direction));
@@ -154,8 +157,7 @@ const NodeId& Tls::id() const {
 
 io::Task<Result<Secured>> Tls::connect(io::RealEnv& world, int descriptor, Purpose purpose, Allow allow,
                                        base::Instant deadline) {
-    auto transport =
-        std::make_unique<TlsTransport>(world.loop(), descriptor, impl_->context.get(), std::move(allow));
+    auto transport = std::make_unique<TlsTransport>(world.loop(), descriptor, impl_->context.get(), std::move(allow));
     SSL_set_connect_state(transport->ssl());
     for (const auto& one : kProtocols) {
         if (one.purpose != purpose) continue;
@@ -167,8 +169,7 @@ io::Task<Result<Secured>> Tls::connect(io::RealEnv& world, int descriptor, Purpo
 }
 
 io::Task<Result<Secured>> Tls::accept(io::RealEnv& world, int descriptor, Allow allow, base::Instant deadline) {
-    auto transport =
-        std::make_unique<TlsTransport>(world.loop(), descriptor, impl_->context.get(), std::move(allow));
+    auto transport = std::make_unique<TlsTransport>(world.loop(), descriptor, impl_->context.get(), std::move(allow));
     SSL_set_accept_state(transport->ssl());
     auto& env = world.env();
     return io::with_deadline(env.executor, env.clock, deadline, shake_hands(std::move(transport)));

@@ -26,6 +26,7 @@ struct Secured {
     std::unique_ptr<Transport> transport;
     Purpose purpose = Purpose::peer;
     base::NodeId peer;
+    std::string address;  // of the other side, as text; empty when whoever connected did not say
     // 32 bytes that both sides of this connection know, and nobody else (RFC 9266): what is proved over them cannot be
     // carried over to another connection.
     std::string binding;
@@ -39,9 +40,9 @@ class Tls {
     Tls& operator=(const Tls&) = delete;
 
     const base::NodeId& id() const;
-    // Both take the descriptor of a connected socket and shake hands. Errors: timeout, disconnected (the connection
-    // broke or is not TLS 1.3), permission_denied (`allow` refused the other side; the message names its key).
-    // Whoever connects learns only by its first words whether it was let in.
+    // Both take a socket's descriptor (of one that connects, or has been accepted) and shake hands. Errors: timeout,
+    // disconnected (the connection broke or is not TLS 1.3), permission_denied (`allow` refused the other side; the
+    // message names its key). Whoever connects learns only by its first words whether it was let in.
     io::Task<base::Result<Secured>> connect(io::RealEnv& world, int descriptor, Purpose purpose, Allow allow,
                                             base::Instant deadline);
     io::Task<base::Result<Secured>> accept(io::RealEnv& world, int descriptor, Allow allow, base::Instant deadline);

@@ -150,8 +150,7 @@ void TlsTransport::renew_keys(std::size_t bytes) {
 
 bool TlsTransport::flush() {
     while (holds_unsent()) {
-        const auto n =
-            ::send(socket_.descriptor(), cipher_.data() + sent_, cipher_.size() - sent_, MSG_NOSIGNAL);
+        const auto n = ::send(socket_.descriptor(), cipher_.data() + sent_, cipher_.size() - sent_, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
         sent_ += static_cast<std::size_t>(n);

@@ -17,7 +17,9 @@ constexpr std::size_t kSmallAnswer = 64 * 1024;
 
 io::Task<void> Link::Impl::read() {
     std::size_t this_turn = 0;
-    bool drained = true;
+    // What came with the end of a handshake lies in the transport already, and no socket tells of it.
+    bool drained = !between_nodes();
+    if (!drained) co_await take_turns();
     while (!is_ended) {
         if (drained) {
             this_turn = 0;
@@ -157,8 +159,8 @@ void Link::Impl::schedule_flush() {
 void Link::Impl::flush() {
     flush_posted = false;
     serving.reap();
+    if (between_nodes() && !is_ended) serving.go_on();
     if (is_ended || writing || !send_some()) return;
-    if (between_nodes()) serving.go_on();
     part();
     if (is_ended || (out.empty() && !transport->holds_unsent())) return;
     writing = true;

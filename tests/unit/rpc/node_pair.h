@@ -62,16 +62,15 @@ struct Shaken {
     std::optional<base::Result<rpc::Secured>> dialled;
     std::optional<base::Result<rpc::Secured>> accepted;
 };
-inline io::Task<void> keep(io::Task<base::Result<rpc::Secured>> task,
-                           std::optional<base::Result<rpc::Secured>>& out) {
+inline io::Task<void> keep(io::Task<base::Result<rpc::Secured>> task, std::optional<base::Result<rpc::Secured>>& out) {
     out.emplace(co_await std::move(task));
 }
 inline Shaken shake(World& world, rpc::Tls& a, rpc::Tls& b, rpc::Allow a_allows, rpc::Allow b_allows) {
     const auto ends = connect_loopback(world);
     Shaken out;
     io::TaskGroup group(world.env().executor);
-    group.spawn(keep(a.connect(world.real(), ends.from, rpc::Purpose::peer, std::move(a_allows), soon(world)),
-                     out.dialled));
+    group.spawn(
+        keep(a.connect(world.real(), ends.from, rpc::Purpose::peer, std::move(a_allows), soon(world)), out.dialled));
     group.spawn(keep(b.accept(world.real(), ends.to, std::move(b_allows), soon(world)), out.accepted));
     REQUIRE(world.run(until(world.env(), [&] { return out.dialled && out.accepted; })));
     return out;
