@@ -1,12 +1,13 @@
 // A network between places far apart, for tests: joins network namespaces by a TUN device in each and passes packets on
-// with a delay, jitter, loss and rate for each directed pair. It needs no kernel module, and all its chance follows from
-// a seed. tests/cluster/netns.py drives it.
+// with a delay, jitter, loss and rate for each directed pair. It needs no kernel module, and all its chance follows
+// from a seed. tests/cluster/netns.py drives it.
 //
 //   larder_geoswitch SEED NAMESPACE=ADDRESS…
 //
 // It makes the device larder0 in each namespace, says "ready", and takes lines from its standard input until that ends:
 //
-//   link FROM TO DELAY_US JITTER_US LOSS_PPM RATE_KBIT CUT     (numbers of namespaces from 0; rate 0: no limit; CUT 0 or 1)
+//   link FROM TO DELAY_US JITTER_US LOSS_PPM RATE_KBIT CUT     (numbers of namespaces from 0; rate 0: no limit; CUT 0
+//   or 1)
 //
 // each of which it answers with "ok". Packets of one pair keep their order.
 #include <algorithm>
@@ -152,7 +153,8 @@ void Switch::obey(const char* line) {
     unsigned long long loss = 0;
     unsigned long long rate = 0;
     unsigned cut = 0;
-    const int read = std::sscanf(line, "link %u %u %lld %lld %llu %llu %u", &from, &to, &delay, &jitter, &loss, &rate, &cut);
+    const int read =
+        std::sscanf(line, "link %u %u %lld %lld %llu %llu %u", &from, &to, &delay, &jitter, &loss, &rate, &cut);
     if (read != 7 || from >= places_.size() || to >= places_.size() || delay < 0 || jitter < 0) {
         std::puts("not understood");
         return;
