@@ -8,21 +8,25 @@ using base::Code;
 using base::Subject;
 
 TEST_CASE("a bucket and a key that one node makes work at all at once", "[cluster]") {
-    Cluster cluster;
-    const auto made = cluster.run(1, cluster.at(1).create_key({}));
-    REQUIRE(made);
-    const auto bucket = cluster.run(1, cluster.at(1).create_bucket("b", (*made)->id));
-    REQUIRE(bucket);
-    for (const auto node : cluster.members.all()) {
-        REQUIRE(cluster.at(node).find_bucket("b"));
-        const auto key = cluster.at(node).find_key((*made)->id);
-        REQUIRE(key);
-        CHECK(key->secret == (*made)->secret);
-        CHECK(key->rights.at((*bucket)->id).owner);
-        CHECK(cluster.at(node).buckets().size() == 1);
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        INFO("seed " << seed);
+        Cluster cluster(seed);
+        cluster.links.latency_ns = 20'000'000;
+        const auto made = cluster.run(1, cluster.at(1).create_key({}));
+        REQUIRE(made);
+        const auto bucket = cluster.run(1, cluster.at(1).create_bucket("b", (*made)->id));
+        REQUIRE(bucket);
+        for (const auto node : cluster.members.all()) {
+            REQUIRE(cluster.at(node).find_bucket("b"));
+            const auto key = cluster.at(node).find_key((*made)->id);
+            REQUIRE(key);
+            CHECK(key->secret == (*made)->secret);
+            CHECK(key->rights.at((*bucket)->id).owner);
+            CHECK(cluster.at(node).buckets().size() == 1);
+        }
+        REQUIRE(cluster.run(2, cluster.at(2).delete_key((*made)->id)));
+        for (const auto node : cluster.members.all()) CHECK(!cluster.at(node).find_key((*made)->id));
     }
-    REQUIRE(cluster.run(2, cluster.at(2).delete_key((*made)->id)));
-    for (const auto node : cluster.members.all()) CHECK(!cluster.at(node).find_key((*made)->id));
 }
 
 TEST_CASE("a node that heard nothing of a key asks a quorum before it refuses", "[cluster]") {
