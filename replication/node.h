@@ -1,9 +1,11 @@
 // What a node's engine is made of, and how it fares; for engine.h, which everybody includes instead.
 #pragma once
 
+#include "src/base/error.h"
 #include "src/base/id.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
