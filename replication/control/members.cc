@@ -1,0 +1,124 @@
+#include "replication/control/members.h"
+
+#include "replication/control/certain.h"
+
+#include <algorithm>
+
+namespace larder::control {
+
+using base::Code;
+using base::Result;
+using base::Subject;
+using io::Task;
+using model::MemberRow;
+using model::MemberStage;
+
+namespace {
+
+constexpr int kAttempts = 20;
+constexpr std::size_t kBeginningMin = 4;
+
+// Whether the row by id lets this node in; the number it has when it is a member already.
+Result<void> judge_known(const table::Row& by_id) {
+    if (!by_id.exists()) return {};
+    return base::fail(Code::already_exists, Subject::node, "there is such a member already.");
+}
+
+}  // namespace
+
+Task<Result<std::vector<MemberRow>>> MemberBook::all() {
+    std::vector<MemberRow> out;
+    table::RangeQuery query;
+    query.partition_key = model::kMembersKey;
+    query.prefix = model::kByNumber;
+    for (;;) {
+        CO_TRY(const auto page, co_await rows_.range(query));
+        for (const auto& entry : page.entries) {
+            if (entry.damaged) co_return base::fail(Code::corrupted, Subject::row, "a member row is damaged");
+            CO_TRY(auto row, model::decode_member(entry.row));
+            out.push_back(std::move(row));
+        }
+        if (!page.truncated) co_return out;
+        query.start_at = page.resume;
+    }
+}
+
+Task<Result<MemberRow>> MemberBook::find(base::NodeId id) {
+    CO_TRY(const auto by_id, co_await rows_.read(model::member_id_row(id)));
+    if (!by_id.exists()) co_return base::fail(Code::not_found, Subject::node, "it is no member of this cluster.");
+    CO_TRY(const auto number, model::decode_number(by_id.value->row));
+    CO_TRY(const auto row, co_await rows_.read(model::member_row(number)));
+    if (!row.exists()) co_return base::fail(Code::corrupted, Subject::row, "a member has no row");
+    co_return model::decode_member(row.value->row);
+}
+
+Task<Result<MemberRow>> MemberBook::add(MemberRow wanted) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto known = co_await find(wanted.id);
+        if (known && known->stage == MemberStage::gone) {
+            co_return base::fail(Code::permission_denied, Subject::node,
+                                 "this machine was removed from the cluster and cannot come back under its key.");
+        }
+        if (known || !known.error().is(Code::not_found, Subject::node)) co_return known;
+        CO_TRY(const auto members, co_await all());
+        wanted.number = members.empty() ? 1 : members.back().number + 1;
+        auto added = co_await add_as(wanted);
+        if (added || !added.error().is(Code::already_exists, Subject::node)) co_return added;
+    }
+    co_return base::fail(Code::conflict, Subject::node, "too many machines join at once: try again.");
+}
+
+// already_exists/node when number or id was given meanwhile.
+Task<Result<MemberRow>> MemberBook::add_as(MemberRow wanted) {
+    std::vector<table::RowKey> keys{model::member_row(wanted.number), model::member_id_row(wanted.id)};
+    table::DecideAll decide = [wanted](const std::vector<table::Row>& rows, base::Tag) -> Result<table::Decided> {
+        TRY_VOID(judge_known(rows[0]));
+        TRY_VOID(judge_known(rows[1]));
+        table::Decided out;
+        out.emplace_back(table::Value{model::encode_member(wanted), {}});
+        out.emplace_back(table::Value{model::encode_number(wanted.number), {}});
+        return out;
+    };
+    CO_TRY_VOID(co_await update_certainly(rows_, std::move(keys), std::move(decide)));
+    co_return wanted;
+}
+
+Task<Result<MemberRow>> MemberBook::change(io::NodeNumber number, Edit edit) {
+    table::Decide decide = [edit](const table::Row& row, base::Tag) -> Result<table::Decision> {
+        if (!row.exists()) return base::fail(Code::not_found, Subject::node, "there is no such member.");
+        TRY(auto member, model::decode_member(row.value->row));
+        TRY_VOID(edit(member));
+        return table::Decision{table::Value{model::encode_member(member), {}}};
+    };
+    CO_TRY(const auto written, co_await update_certainly(rows_, model::member_row(number), std::move(decide)));
+    co_return model::decode_member(written.value->row);
+}
+
+Result<MemberRow> member_named(const std::vector<MemberRow>& members, std::string_view name) {
+    const auto pick = [&](auto means) -> std::vector<const MemberRow*> {
+        std::vector<const MemberRow*> present, gone;
+        for (const auto& row : members) {
+            if (means(row)) (row.stage == MemberStage::gone ? gone : present).push_back(&row);
+        }
+        return present.empty() ? gone : present;
+    };
+    auto found = pick([&](const MemberRow& row) { return row.name == name; });
+    if (found.empty()) found = pick([&](const MemberRow& row) { return std::to_string(row.number) == name; });
+    if (found.empty() && name.size() >= kBeginningMin) {
+        // An id is shown with a hyphen behind its fourth digit.
+        std::string digits(name);
+        if (digits.size() > kBeginningMin && digits[kBeginningMin] == '-') digits.erase(kBeginningMin, 1);
+        found = pick([&](const MemberRow& row) { return row.id.hex().starts_with(digits); });
+    }
+    if (found.empty()) {
+        return base::fail(Code::not_found, Subject::node, "there is no machine \"" + std::string(name) + "\".");
+    }
+    if (found.size() > 1) {
+        return base::fail(Code::invalid_argument, Subject::node,
+                          "\"" + std::string(name) + "\" means " + std::to_string(found.size()) +
+                              " machines: name one by its number or the beginning of its id.");
+    }
+    return *found.front();
+}
+
+}  // namespace larder::control
