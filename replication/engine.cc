@@ -187,6 +187,7 @@ Task<Result<void>> LocalEngine::open() {
     intent_rows_ = coordinator(model::kIntents);
     page_rows_ = coordinator(model::kPages);
     move_rows_ = coordinator(model::kMoves);
+    for (const auto id : {model::kMembers, model::kInvitations, model::kLayouts}) cluster_rows_[id] = coordinator(id);
     block::StoreOptions blocks;
     blocks.folders = options_.data_folders;
     CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));

@@ -79,6 +79,8 @@ class LocalEngine final : public Engine {
     Task<Result<void>> snapshot(std::string folder) override;
     Task<Result<void>> close() override;
 
+    table::Registers& cluster_rows(table::TableId table) { return *cluster_rows_.at(table); }
+
     // ---- for the writers and readers (object_writer.cc, object_reader.cc) ----
 
     // Where a body goes when it is whole.
@@ -290,6 +292,7 @@ class LocalEngine final : public Engine {
     // One coordinator a table.
     std::unique_ptr<table::Coordinator> bucket_rows_, name_rows_, key_rows_, upload_rows_, part_rows_, intent_rows_,
         page_rows_, move_rows_;
+    std::map<table::TableId, std::unique_ptr<table::Coordinator>> cluster_rows_;  // members, invitations, layouts
     std::unique_ptr<table::Coordinator> object_table_;  // objects under the keys where their rows lie
     std::unique_ptr<MovedRows> object_rows_;            // and under those that they have
 

@@ -9,6 +9,7 @@
 #include "replication/control/members.h"
 #include "replication/control/surroundings.h"
 #include "replication/model/membership.h"
+#include "replication/model/rows.h"
 #include "src/io/env.h"
 
 namespace larder::control {

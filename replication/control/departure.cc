@@ -56,13 +56,21 @@ std::string loss_text(const Loss& loss) {
     std::string out;
     if (loss.partitions_lost > 0) {
         out = std::to_string(loss.partitions_lost) + of + " lie on " + loss.name +
-              " alone: " + size_text(loss.bytes_lost) + " of content would be lost.";
+              " alone: " + base::format_size(loss.bytes_lost) + " of content would be lost.";
     }
     if (loss.partitions_at_risk > 0) {
         out += (out.empty() ? "" : " ") + std::to_string(loss.partitions_at_risk) + of + " would be left with " +
                "fewer copies than a majority: their last writes may be missing.";
     }
     return out;
+}
+
+Result<void> judge_last(const Scene& scene, const MemberRow& target) {
+    for (const auto& [node, role] : scene.newest().roles) {
+        if (role.stores() && node != target.id) return {};
+    }
+    return base::fail(Code::precondition_failed, Subject::node,
+                      target.name + " is the only machine that stores: nothing could take over what it holds.");
 }
 
 }  // namespace
@@ -72,6 +80,7 @@ Task<Result<void>> ClusterControl::take_out(MemberRow target, std::string what, 
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         CO_TRY(const auto scene, co_await look());
         if (!scene.newest().roles.contains(target.id)) co_return Result<void>();
+        CO_TRY_VOID(judge_last(scene, target));
         CO_TRY(auto plan, co_await plan_of(scene.newest(), without(target.id), scene.partition_bytes));
         model::LayoutNote note;
         note.by = by;

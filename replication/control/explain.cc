@@ -33,20 +33,20 @@ std::map<std::string, ZoneFacts> zones_of(const Layout& layout) {
 }
 
 std::string role_text(const layout::Role& role) {
-    return role.gateway ? "a gateway in " + role.zone : size_text(role.capacity) + " in " + role.zone;
+    return role.gateway ? "a gateway in " + role.zone : base::format_size(role.capacity) + " in " + role.zone;
 }
 
 std::string capacity_text(std::uint64_t before, std::uint64_t after) {
-    return size_text(before) + " to " + size_text(after);
+    return base::format_size(before) + " to " + base::format_size(after);
 }
 
 std::string policy_text(const Layout& layout) {
     const auto redundancy = layout::redundancy_of(layout.policy, layout.roles);
     if (!redundancy) return {};
-    auto text = counted(layout.partitions(), "partition") + ", " + counted(redundancy->copies, "copy") +
-                " of each, in " +
-                (redundancy->zones == redundancy->copies ? "as many places"
-                                                         : "at least " + counted(redundancy->zones, "place"));
+    const auto places = redundancy->zones == redundancy->copies ? std::string("as many places")
+                                                                : "at least " + counted(redundancy->zones, "place");
+    auto text = counted(layout.partitions(), "partition") + ", " + counted(redundancy->copies, "copy") + " of each";
+    if (redundancy->copies > 1) text += ", in " + places;
     if (redundancy->copies < layout.policy.copies) {
         text += "; the policy asks for " + std::to_string(layout.policy.copies) +
                 ", and each copy wants a place of its own";
@@ -125,19 +125,20 @@ Task<Result<Lines>> ClusterControl::explain() {
     Lines out;
     out.push_back("Layout " + std::to_string(newest.epoch) + ": " + policy_text(newest));
     for (const auto& [name, zone] : zones_of(newest)) {
-        out.push_back(name + ": " + counted(zone.machines, "machine") + ", " + size_text(zone.capacity) + ", " +
+        out.push_back(name + ": " + counted(zone.machines, "machine") + ", " + base::format_size(zone.capacity) + ", " +
                       std::to_string(zone.copies) + " copies of partitions.");
     }
     const auto full = full_zones(newest);
     if (!full.empty()) {
-        out.push_back("There is room for " + size_text(newest.usable_bytes()) + " of content, because " +
+        out.push_back("There is room for " + base::format_size(newest.usable_bytes()) + " of content, because " +
                       joined_text(full) + (full.size() == 1 ? " is then full." : " are then full."));
     }
     for (const auto& [name, zone] : zones_of(newest)) {
         const auto used = zone.copies * newest.partition_bytes;
         if (full.empty() || std::ranges::find(full, name) != full.end() || zone.capacity < used + zone.capacity / 20)
             continue;
-        out.push_back(size_text(zone.capacity - used) + " in " + name + " stays unused while that is the limit.");
+        out.push_back(base::format_size(zone.capacity - used) + " in " + name +
+                      " stays unused while that is the limit.");
     }
     co_return out;
 }
@@ -158,9 +159,9 @@ Task<Result<Lines>> ClusterControl::explain_member(std::string name) {
         co_return out;
     }
     const auto held = partitions_on(newest, target.id);
-    out.push_back(target.name + " (" + role->second.zone + ", " + size_text(role->second.capacity) + ") holds " +
-                  std::to_string(held) + " of " + counted(newest.partitions(), "partition") +
-                  ", each of which may grow to " + size_text(newest.partition_bytes) + ".");
+    out.push_back(target.name + " (" + role->second.zone + ", " + base::format_size(role->second.capacity) +
+                  ") holds " + std::to_string(held) + " of " + counted(newest.partitions(), "partition") +
+                  ", each of which may grow to " + base::format_size(newest.partition_bytes) + ".");
     if (held == newest.partitions()) {
         out.push_back("That is a copy of everything: more room helps only when it is the smallest place.");
     } else if (role->second.capacity / newest.partition_bytes <= held) {

@@ -1,7 +1,6 @@
 #include "replication/control/scene.h"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace larder::control {
 
@@ -74,17 +73,6 @@ std::uint64_t bytes_on(const layout::Layout& layout, const base::NodeId& node,
 std::string name_of(const Members& members, const base::NodeId& id) {
     const auto found = std::ranges::find(members, id, &model::MemberRow::id);
     return found == members.end() ? id.hex().substr(0, 8) : found->name;
-}
-
-std::string size_text(std::uint64_t bytes) {
-    static constexpr std::string_view units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; value >= 999.95 && unit + 1 < std::size(units); ++unit) value /= 1000;
-    std::array<char, 32> text{};
-    const int digits = unit > 0 && value < 99.95 ? 1 : 0;
-    const auto size = std::snprintf(text.data(), text.size(), "%.*f ", digits, value);
-    return std::string(text.data(), static_cast<std::size_t>(size)).append(units[unit]);
 }
 
 std::string counted(std::uint64_t count, std::string_view word) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "replication/control/control.h"
+#include "src/base/size.h"
 
 #include <set>
 
@@ -20,8 +21,6 @@ using Members = std::vector<model::MemberRow>;
 
 // "attic"; the beginning of the id where no member has it.
 std::string name_of(const Members& members, const base::NodeId& id);
-// "730 GB".
-std::string size_text(std::uint64_t bytes);
 // "1 machine", "2 machines".
 std::string counted(std::uint64_t count, std::string_view word);
 // "a, b and c".

@@ -46,6 +46,15 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"shutting-down", 503, Exit::unreachable, {"larder status"}},
         {"interrupted", 500, Exit::interrupted, {"larder status"}},
         {"partly-done", 500, Exit::partly, {"larder ls BUCKET:"}},
+        {"no-such-node", 404, Exit::not_found, {"larder node ls"}},
+        {"no-such-invite", 404, Exit::not_found, {"larder invite ls"}},
+        {"ambiguous-node", 400, Exit::usage, {"larder node ls"}},
+        {"nothing-staged", 404, Exit::not_found, {"larder layout set NODE --capacity SIZE"}},
+        {"bad-layout", 400, Exit::usage, {"larder layout show", "larder layout explain"}},
+        {"layout-changed", 409, Exit::conflict, {"larder layout plan"}},
+        {"still-up", 409, Exit::conflict, {"larder node drain NODE"}},
+        {"would-lose-data", 409, Exit::refused, {"larder node show NODE", "larder layout explain NODE"}},
+        {"capacity-too-big", 400, Exit::usage, {"df -h"}},
         {"needs-yes", 400, Exit::needs_yes, {"larder COMMAND --yes"}},
         {"internal", 500, Exit::failed, {"journalctl -u larder-server"}},
     };
@@ -74,12 +83,30 @@ std::string_view missing_code(base::Subject subject) {
             return "no-such-key";
         case base::Subject::upload:
             return "no-such-upload";
+        case base::Subject::node:
+            return "no-such-node";
+        case base::Subject::token:
+            return "no-such-invite";
+        case base::Subject::config:
+            return "nothing-staged";
         default:
             return "not-found";
     }
 }
 
+// Those of the cluster: what is wrong with a machine, or with a layout (replication/cluster.h).
+std::optional<std::string_view> cluster_code(const base::Error& error) {
+    using enum base::Code;
+    if (error.is(invalid_argument, base::Subject::config)) return "bad-layout";
+    if (error.is(invalid_argument, base::Subject::node)) return "ambiguous-node";
+    if (error.is(conflict, base::Subject::config)) return "layout-changed";
+    if (error.is(already_exists, base::Subject::node)) return "still-up";
+    if (error.is(precondition_failed, base::Subject::node)) return "would-lose-data";
+    return std::nullopt;
+}
+
 std::string_view code_of(const base::Error& error) {
+    if (const auto code = cluster_code(error)) return *code;
     switch (error.code) {
         case base::Code::invalid_argument:
             return "bad-request";

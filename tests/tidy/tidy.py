@@ -26,10 +26,11 @@ ROOMS = {
     "s3": {"src/http", "src/io", "replication"}, "src/admin": {"src/http", "src/io", "replication"},
     "fuse": {"src/io", "replication", "replication/remote", "replication/write_behind"},
     "src/cli": {"src/http", "src/admin"},
-    "src/daemon": {"replication/remote", "s3", "src/admin", "src/http", "src/io", "replication"},
+    "src/daemon": {"replication/remote", "replication/control", "s3", "src/admin", "src/http", "src/io", "replication"},
 }
 # Headers by which replication is entered from outside.
-FRONT = ("replication/engine.h", "replication/files.h", "replication/cluster.h", "replication/control/control.h", "replication/control/alone.h",
+FRONT = ("replication/engine.h", "replication/files.h", "replication/cluster.h", "replication/control_rows.h",
+         "replication/control/control.h", "replication/control/alone.h",
          "replication/remote/file_server.h",
          "replication/remote/remote_store.h", "replication/write_behind/write_behind.h")
 DOORS = ("s3", "fuse", "src/admin", "src/cli", "src/daemon")

@@ -100,7 +100,7 @@ TEST_CASE("a dead member whose data others have is forgotten without loss", "[de
 TEST_CASE("the last machine that stores is not taken out", "[departure]") {
     ControlWorld world;
     world.found();
-    CHECK(world.run(world.at(1).drain("attic", "root")).error().is(Code::invalid_argument, Subject::config));
+    CHECK(world.run(world.at(1).drain("attic", "root")).error().is(Code::precondition_failed, Subject::node));
     CHECK(world.run(world.at(1).forget("attic", true, "root")).error().is(Code::already_exists, Subject::node));
 }
 
