@@ -100,7 +100,7 @@ struct Loss {
 
 // ---- Invitations --------------------------------------------------------------------------------------------------
 struct Invitation {
-    std::string id;  // the hash of its secret in hexadecimal; a beginning of it names it
+    std::string id;  // 16 hexadecimal digits; a beginning of it names it
     std::string made_by;
     WallTime made;
     WallTime expires;

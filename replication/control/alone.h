@@ -22,7 +22,9 @@ class Alone final : public Surroundings {
     Task<Result<std::vector<std::uint64_t>>> partition_bytes() override;
     std::uint64_t bandwidth() const override { return 100'000'000; }
     bool makes_tokens() const override { return false; }
-    std::string token(const TokenFacts&) const override { return {}; }
+    Result<Token> make_token(base::WallTime) override {
+        return base::fail(base::Code::unsupported, base::Subject::token, "others cannot be let in here.");
+    }
 
  private:
     StoredBytes stored_;

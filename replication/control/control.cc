@@ -1,7 +1,6 @@
 #include "replication/control/control.h"
 
 #include "replication/control/scene.h"
-#include "src/base/hash.h"
 #include "src/base/log.h"
 
 #include <algorithm>
@@ -17,7 +16,6 @@ using model::MemberStage;
 
 namespace {
 
-constexpr std::size_t kSecretBytes = 16;
 constexpr std::int64_t kLongestInvitationMs = 30LL * 86'400'000;
 constexpr std::uint32_t kInvitationUsesMax = 1000;
 
@@ -100,18 +98,18 @@ Task<Result<cluster::NewInvitation>> ClusterControl::invite(cluster::InvitationW
         co_return base::fail(Code::invalid_argument, Subject::token,
                              "an invitation is valid for at most 30 days and 1000 machines.");
     }
-    std::string secret(kSecretBytes, '\0');
-    env_.random.fill({reinterpret_cast<std::uint8_t*>(secret.data()), secret.size()});
     model::InvitationRow row;
-    row.secret_hash = base::sha256(secret);
     row.made_by = wish.by;
     row.made = env_.clock.wall_now();
     row.expires.ms = row.made.ms + valid;
     row.uses_max = wish.uses;
+    CO_TRY(const auto token, surroundings_.make_token(row.expires));
+    row.name = token.name;
+    row.key = token.key;
     CO_TRY_VOID(co_await invitations_.add(row));
-    base::log::info("invitation made", {{"invitation", row.secret_hash.hex().substr(0, 8)}, {"by", wish.by}});
+    base::log::info("invitation made", {{"invitation", row.name.hex()}, {"by", wish.by}});
     cluster::NewInvitation out;
-    out.token = surroundings_.token({secret, row.expires, wish.uses});
+    out.token = token.text;
     CO_TRY(out.invitation, co_await show(std::move(row)));
     co_return out;
 }
@@ -119,7 +117,7 @@ Task<Result<cluster::NewInvitation>> ClusterControl::invite(cluster::InvitationW
 Task<Result<cluster::Invitation>> ClusterControl::show(model::InvitationRow row) {
     if (!row.uses.empty()) CO_TRY_VOID(co_await read_members());
     cluster::Invitation out;
-    out.id = row.secret_hash.hex();
+    out.id = row.name.hex();
     out.made_by = row.made_by;
     out.made = row.made;
     out.expires = row.expires;
@@ -141,7 +139,7 @@ Task<Result<std::vector<cluster::Invitation>>> ClusterControl::invitations() {
 
 Task<Result<cluster::Invitation>> ClusterControl::revoke(std::string id) {
     CO_TRY(auto row, co_await invitations_.revoke(std::move(id)));
-    base::log::info("invitation withdrawn", {{"invitation", row.secret_hash.hex().substr(0, 8)}});
+    base::log::info("invitation withdrawn", {{"invitation", row.name.hex()}});
     co_return co_await show(std::move(row));
 }
 

@@ -62,7 +62,10 @@ class ClusterControl final : public cluster::Cluster {
     // already and did not come by this invitation; permission_denied/node when it was removed; precondition_failed/zone
     // when others stand in its zone and it has not agreed; invalid_argument/node and /config for what it says of
     // itself.
-    Task<Result<model::Welcome>> admit(base::Hash256 secret_hash, Joiner joiner);
+    Task<Result<model::Welcome>> admit(model::InvitationName invitation, Joiner joiner);
+    // An invitation that may still let somebody in, or has let somebody in who may not have heard of it. not_found/token
+    // for others.
+    Task<Result<model::InvitationRow>> open_invitation(model::InvitationName invitation);
     // Reads members and layout anew and tells the surroundings what changed.
     Task<Result<void>> refresh();
 
@@ -97,7 +100,7 @@ class ClusterControl final : public cluster::Cluster {
     Task<Result<void>> take_out(model::MemberRow target, std::string what, std::string by);
     Task<Result<void>> set_stage(io::NodeNumber number, model::MemberStage stage);
     Task<Result<void>> end_membership(model::MemberRow target, bool allow_loss);
-    Task<Result<model::MemberRow>> judge_joiner(base::Hash256 secret_hash, Joiner joiner);
+    Task<Result<model::MemberRow>> judge_joiner(model::InvitationName invitation, Joiner joiner);
     Task<Result<model::Welcome>> place_joiner(model::MemberRow row);
     Task<Result<cluster::Invitation>> show(model::InvitationRow row);
 

@@ -27,7 +27,7 @@ Task<Result<void>> InvitationBook::add(InvitationRow row) {
     table::Decide decide = [row](const table::Row&, base::Tag) -> Result<table::Decision> {
         return table::Decision{table::Value{model::encode_invitation(row), {}}};
     };
-    CO_TRY_VOID(co_await update_certainly(rows_, model::invitation_row(row.secret_hash), std::move(decide)));
+    CO_TRY_VOID(co_await update_certainly(rows_, model::invitation_row(row.name), std::move(decide)));
     co_return Result<void>();
 }
 
@@ -46,16 +46,16 @@ Task<Result<std::vector<InvitationRow>>> InvitationBook::all() {
         query.start_at = page.resume;
     }
     std::ranges::sort(out, [](const auto& a, const auto& b) {
-        return std::tie(b.made, b.secret_hash) < std::tie(a.made, a.secret_hash);
+        return std::tie(b.made, b.invitation) < std::tie(a.made, a.invitation);
     });
     co_return out;
 }
 
 Task<Result<InvitationRow>> InvitationBook::revoke(std::string beginning) {
     CO_TRY(const auto rows, co_await all());
-    std::vector<base::Hash256> found;
+    std::vector<model::InvitationName> found;
     for (const auto& row : rows) {
-        if (row.secret_hash.hex().starts_with(beginning)) found.push_back(row.secret_hash);
+        if (row.name.hex().starts_with(beginning)) found.push_back(row.name);
     }
     if (found.empty()) {
         co_return base::fail(Code::not_found, Subject::token, "there is no invitation \"" + beginning + "\".");
@@ -74,19 +74,24 @@ Task<Result<InvitationRow>> InvitationBook::revoke(std::string beginning) {
     co_return row_of(written);
 }
 
-Task<Result<void>> InvitationBook::check(base::Hash256 secret_hash, base::NodeId node, base::WallTime now) {
-    CO_TRY(const auto current, co_await rows_.read(model::invitation_row(secret_hash)));
+Task<Result<InvitationRow>> InvitationBook::find(model::InvitationName invitation) {
+    CO_TRY(const auto current, co_await rows_.read(model::invitation_row(invitation)));
+    co_return row_of(current);
+}
+
+Task<Result<void>> InvitationBook::check(model::InvitationName invitation, base::NodeId node, base::WallTime now) {
+    CO_TRY(const auto current, co_await rows_.read(model::invitation_row(invitation)));
     CO_TRY(auto row, row_of(current));
     co_return model::use_invitation(row, node, now);
 }
 
-Task<Result<void>> InvitationBook::use(base::Hash256 secret_hash, base::NodeId node, base::WallTime now) {
+Task<Result<void>> InvitationBook::use(model::InvitationName invitation, base::NodeId node, base::WallTime now) {
     table::Decide decide = [node, now](const table::Row& current, base::Tag) -> Result<table::Decision> {
         TRY(auto row, row_of(current));
         TRY_VOID(model::use_invitation(row, node, now));
         return table::Decision{table::Value{model::encode_invitation(row), {}}};
     };
-    CO_TRY_VOID(co_await update_certainly(rows_, model::invitation_row(secret_hash), std::move(decide)));
+    CO_TRY_VOID(co_await update_certainly(rows_, model::invitation_row(invitation), std::move(decide)));
     co_return Result<void>();
 }
 

@@ -71,15 +71,15 @@ layout::Staged with(const MemberRow& row) {
 
 }  // namespace
 
-Task<Result<model::Welcome>> ClusterControl::admit(base::Hash256 secret_hash, Joiner joiner) {
-    auto judged = co_await judge_joiner(secret_hash, joiner);
+Task<Result<model::Welcome>> ClusterControl::admit(model::InvitationName invitation, Joiner joiner) {
+    auto judged = co_await judge_joiner(invitation, joiner);
     if (!judged) {
         base::log::warning("a machine was not let in", {{"node", joiner.id.hex().substr(0, kShownDigits)},
-                                                        {"invitation", secret_hash.hex().substr(0, kShownDigits)},
+                                                        {"invitation", invitation.hex()},
                                                         {"reason", judged.error().message}});
         co_return base::fail(judged.error());
     }
-    CO_TRY_VOID(co_await invitations_.use(secret_hash, joiner.id, env_.clock.wall_now()));
+    CO_TRY_VOID(co_await invitations_.use(invitation, joiner.id, env_.clock.wall_now()));
     CO_TRY(const auto row, co_await members_.add(std::move(*judged)));
     CO_TRY(auto welcome, co_await place_joiner(row));
     base::log::info("a machine joined", {{"name", row.name},
@@ -89,14 +89,20 @@ Task<Result<model::Welcome>> ClusterControl::admit(base::Hash256 secret_hash, Jo
     co_return welcome;
 }
 
+Task<Result<model::InvitationRow>> ClusterControl::open_invitation(model::InvitationName invitation) {
+    CO_TRY(auto row, co_await invitations_.find(invitation));
+    if (row.revoked) co_return base::fail(Code::not_found, Subject::token, "this invitation was withdrawn.");
+    co_return row;
+}
+
 // Everything that can be refused is refused before a use of the invitation is taken.
-Task<Result<MemberRow>> ClusterControl::judge_joiner(base::Hash256 secret_hash, Joiner joiner) {
+Task<Result<MemberRow>> ClusterControl::judge_joiner(model::InvitationName invitation, Joiner joiner) {
     const auto now = env_.clock.wall_now();
-    CO_TRY_VOID(co_await invitations_.check(secret_hash, joiner.id, now));
+    CO_TRY_VOID(co_await invitations_.check(invitation, joiner.id, now));
     CO_TRY_VOID(judge_clock(joiner.clock, now));
     CO_TRY_VOID(judge_machine(joiner.machine));
     CO_TRY(const auto scene, co_await look());
-    const auto invitation = secret_hash.hex().substr(0, kShownDigits);
+    const auto shown = invitation.hex();
     const auto known = std::ranges::find(scene.members, joiner.id, &MemberRow::id);
     if (known != scene.members.end()) {
         if (known->stage == MemberStage::gone) {
@@ -104,7 +110,7 @@ Task<Result<MemberRow>> ClusterControl::judge_joiner(base::Hash256 secret_hash, 
                 Code::permission_denied, Subject::node,
                 "this machine was removed from the cluster as " + known->name + " and cannot come back under its key.");
         }
-        if (known->invitation == invitation) co_return *known;
+        if (known->invitation == shown) co_return *known;
         co_return base::fail(
             Code::already_exists, Subject::node,
             "this machine already belongs to cluster \"" + identity_.cluster_name + "\" as " + known->name + ".");
@@ -119,7 +125,7 @@ Task<Result<MemberRow>> ClusterControl::judge_joiner(base::Hash256 secret_hash, 
     row.addresses = std::move(machine.addresses);
     row.release = std::move(machine.release);
     row.joined = row.changed = now;
-    row.invitation = invitation;
+    row.invitation = shown;
     if (!joiner.zone_agreed) CO_TRY_VOID(judge_zone(scene.members, scene.newest(), row));
     CO_TRY_VOID(co_await plan_of(scene.newest(), with(row), scene.partition_bytes));
     co_return row;

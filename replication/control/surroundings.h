@@ -3,6 +3,7 @@
 
 #include "replication/cluster.h"
 #include "replication/layout/history.h"
+#include "replication/model/invitation.h"
 #include "replication/model/member.h"
 
 namespace larder::control {
@@ -17,11 +18,11 @@ struct Contact {
     std::optional<base::Duration> rtt;
 };
 
-// What a token carries besides what its maker knows of itself (addresses, the cluster's fingerprint).
-struct TokenFacts {
-    std::string secret;  // 16 random bytes; whoever has them may join
-    base::WallTime expires;
-    std::uint32_t uses = 1;
+// What lets a machine in: the text that is given to it, and what the cluster keeps of it.
+struct Token {
+    std::string text;
+    model::InvitationName name;
+    base::NodeId key;
 };
 
 class Surroundings {
@@ -44,9 +45,9 @@ class Surroundings {
     virtual Task<Result<std::vector<std::uint64_t>>> partition_bytes() = 0;
     // Bytes per second that a member takes in.
     virtual std::uint64_t bandwidth() const = 0;
-    // The text of a token; nothing where others cannot be let in.
+    // Whether others can be let in here; a token with a new secret, which says how to reach this node.
     virtual bool makes_tokens() const = 0;
-    virtual std::string token(const TokenFacts& facts) const = 0;
+    virtual Result<Token> make_token(base::WallTime expires) = 0;
 };
 
 }  // namespace larder::control

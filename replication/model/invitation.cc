@@ -19,7 +19,7 @@ constexpr std::size_t kUseBytes = base::NodeId::kSize + 8;
 
 std::string encode_invitation(const InvitationRow& row) {
     codec::Writer out;
-    out.u8(kFormat).raw(row.secret_hash.view()).bytes(row.made_by);
+    out.u8(kFormat).raw(row.name.view()).raw(row.key.view()).bytes(row.made_by);
     out.u64(static_cast<std::uint64_t>(row.made.ms)).u64(static_cast<std::uint64_t>(row.expires.ms));
     out.u32(row.uses_max).boolean(row.revoked).varint(row.uses.size());
     for (const auto& use : row.uses) out.raw(use.node.view()).u64(static_cast<std::uint64_t>(use.when.ms));
@@ -30,7 +30,8 @@ Result<InvitationRow> decode_invitation(std::string_view bytes) {
     codec::Reader in(bytes);
     InvitationRow row;
     const auto format = in.u8();
-    row.secret_hash = in.id<base::Hash256>();
+    row.name = in.id<InvitationName>();
+    row.key = in.id<base::NodeId>();
     row.made_by = in.bytes();
     row.made.ms = static_cast<std::int64_t>(in.u64());
     row.expires.ms = static_cast<std::int64_t>(in.u64());
@@ -47,8 +48,8 @@ Result<InvitationRow> decode_invitation(std::string_view bytes) {
     return row;
 }
 
-table::RowKey invitation_row(const base::Hash256& secret_hash) {
-    return {std::string(kInvitationsKey), std::string(secret_hash.view())};
+table::RowKey invitation_row(const InvitationName& name) {
+    return {std::string(kInvitationsKey), std::string(name.view())};
 }
 
 Result<void> use_invitation(InvitationRow& row, const base::NodeId& node, base::WallTime now) {

@@ -1,9 +1,12 @@
-// Rows of invitations to a cluster. The secret that stands in a token is kept by nobody: only its hash is.
+// Rows of invitations to a cluster. The secret that stands in a token is kept by nobody: only a public key is that
+// follows from it, by which a joiner's signature is judged (src/rpc/invitation.h).
 #pragma once
 
 #include "replication/table/register.h"
 
 namespace larder::model {
+
+using InvitationName = base::Id<struct InvitationNameKind, 8>;  // follows from the key, tells nothing of the secret
 
 struct InvitationRow {
     struct Use {
@@ -12,7 +15,8 @@ struct InvitationRow {
         bool operator==(const Use&) const = default;
     };
 
-    base::Hash256 secret_hash;
+    InvitationName name;
+    base::NodeId key;
     std::string made_by;  // the machine and the user, for the list
     base::WallTime made;
     base::WallTime expires;
@@ -30,7 +34,7 @@ std::string encode_invitation(const InvitationRow& row);
 base::Result<InvitationRow> decode_invitation(std::string_view bytes);
 
 inline constexpr std::string_view kInvitationsKey = "invitations";
-table::RowKey invitation_row(const base::Hash256& secret_hash);
+table::RowKey invitation_row(const InvitationName& name);
 
 // Takes a use for the node, unless it has one: whoever asks again after a broken line is let through again, without
 // another use. Fails with permission_denied/token when it was withdrawn, precondition_failed/token when it has run

@@ -1,7 +1,6 @@
 #include "tests/unit/admin/harness.h"
 
 #include "replication/control_rows.h"
-#include "src/base/hash.h"
 
 #include <catch2/catch.hpp>
 
@@ -74,11 +73,14 @@ class AdminWorld::Reached final : public control::Surroundings {
     }
     std::uint64_t bandwidth() const override { return 1000; }
     bool makes_tokens() const override { return true; }
-    std::string token(const control::TokenFacts& facts) const override {
-        return "token:" + base::sha256(facts.secret).hex();
+    base::Result<control::Token> make_token(base::WallTime) override {
+        control::Token out{"token", {}, {}};
+        out.name.bytes.fill(++made_);
+        return out;
     }
 
  private:
+    std::uint8_t made_ = 0;
     control::Alone alone_{[]() -> control::Task<base::Result<std::uint64_t>> { co_return 0; }};
 };
 
@@ -133,17 +135,15 @@ Answer AdminWorld::ask(const std::string& method, const std::string& target, con
 
 void AdminWorld::join(std::uint8_t n, const std::string& name, const std::string& zone) {
     const auto made = ask("POST", "/v1/invites", "{}");
-    const auto hash = std::string(made.body.at("id").as_string());
-    base::Hash256 secret;
-    for (std::size_t i = 0; i < secret.bytes.size(); ++i) {
-        secret.bytes[i] = static_cast<std::uint8_t>(std::stoi(hash.substr(2 * i, 2), nullptr, 16));
-    }
+    const auto digits = std::string(made.body.at("id").as_string().subview(0, 2));
+    model::InvitationName invitation;
+    invitation.bytes.fill(static_cast<std::uint8_t>(std::stoi(digits, nullptr, 16)));
     control::Joiner joiner;
     joiner.id.bytes.fill(n);
     joiner.machine = {name, zone, 1'000'000'000, false, {}, "1.0"};
     joiner.clock = world.env().clock.wall_now();
     joiner.zone_agreed = true;
-    REQUIRE(world.run(cluster_->admit(secret, joiner)));
+    REQUIRE(world.run(cluster_->admit(invitation, joiner)));
 }
 
 }  // namespace larder::admin

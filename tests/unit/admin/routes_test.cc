@@ -68,7 +68,7 @@ TEST_CASE("invitations are made, listed and withdrawn", "[admin]") {
     const auto made = at.ask("POST", "/v1/invites", R"({"valid_seconds":3600,"uses":3})");
     REQUIRE(made.status == 200);
     const auto id = std::string(made.body.at("id").as_string());
-    CHECK(made.body.at("token") == json::value("token:" + id));
+    CHECK(made.body.at("token") == "token");
     CHECK(number(made.body.at("uses_max")) == 3);
     CHECK(made.body.at("made_by") == "root on attic");
     auto listed = at.ask("GET", "/v1/invites").body.at("invites").as_array();

@@ -1,7 +1,5 @@
 #include "tests/unit/control/harness.h"
 
-#include "src/base/hash.h"
-
 #include <catch2/catch.hpp>
 
 namespace larder::control {
@@ -30,6 +28,15 @@ Contact FakeSurroundings::contact(io::NodeNumber member) const {
 
 Task<Result<std::vector<std::uint64_t>>> FakeSurroundings::partition_bytes() {
     co_return std::vector<std::uint64_t>(layout::kDefaultPartitions, shared.bytes_a_partition);
+}
+
+// Named by the letter that is its text.
+Result<Token> FakeSurroundings::make_token(base::WallTime) {
+    const auto letter = static_cast<char>('a' + shared.tokens++);
+    Token out{std::string(1, letter), {}, {}};
+    out.name.bytes.fill(static_cast<std::uint8_t>(letter));
+    out.key.bytes.fill(static_cast<std::uint8_t>(letter));
+    return out;
 }
 
 ControlWorld::Node::Node(ControlWorld& world, sim::Place place)
@@ -61,11 +68,12 @@ void ControlWorld::found() {
     REQUIRE(done);
 }
 
-base::Hash256 ControlWorld::invitation(std::uint32_t uses, std::chrono::seconds valid) {
+model::InvitationName ControlWorld::invitation(std::uint32_t uses, std::chrono::seconds valid) {
     const auto made = run(at(1).invite({valid, uses, "root"}));
     REQUIRE(made);
-    // The token of these tests is the secret itself.
-    return base::sha256(made->token);
+    model::InvitationName name;
+    name.bytes.fill(static_cast<std::uint8_t>(made->token.at(0)));
+    return name;
 }
 
 Joiner ControlWorld::joiner(std::uint8_t n, const std::string& name, const std::string& zone) const {

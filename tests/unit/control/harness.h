@@ -23,13 +23,14 @@ class FakeSurroundings final : public Surroundings {
     Task<Result<std::vector<std::uint64_t>>> partition_bytes() override;
     std::uint64_t bandwidth() const override { return 1'000'000; }
     bool makes_tokens() const override { return true; }
-    std::string token(const TokenFacts& facts) const override { return facts.secret; }
+    Result<Token> make_token(base::WallTime expires) override;
 
     struct Shared {
         layout::History history;
         bool moving = false;
         std::map<io::NodeNumber, Contact> contacts;  // others are up
         std::uint64_t bytes_a_partition = 1000;
+        std::uint8_t tokens = 0;  // made so far
     };
     explicit FakeSurroundings(Shared& s) : shared(s) {}
 
@@ -57,7 +58,7 @@ class ControlWorld {
 
     // Founds "attic" in place "home" with 1 GB.
     void found();
-    base::Hash256 invitation(std::uint32_t uses = 1, std::chrono::seconds valid = std::chrono::hours(24));
+    model::InvitationName invitation(std::uint32_t uses = 1, std::chrono::seconds valid = std::chrono::hours(24));
     Joiner joiner(std::uint8_t n, const std::string& name, const std::string& zone) const;
     // Lets it in through the founder; it must succeed.
     model::Welcome join(std::uint8_t n, const std::string& name, const std::string& zone,

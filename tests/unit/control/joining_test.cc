@@ -11,7 +11,7 @@ namespace {
 using base::Code;
 using base::Subject;
 
-Result<model::Welcome> ask(ControlWorld& world, base::Hash256 secret, Joiner joiner, sim::Place through = 1) {
+Result<model::Welcome> ask(ControlWorld& world, model::InvitationName secret, Joiner joiner, sim::Place through = 1) {
     return world.run(world.at(through).admit(secret, std::move(joiner)));
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("an invitation that ran out, was withdrawn or never made lets nobody i
     REQUIRE_FALSE(refused);
     CHECK(refused.error().is(Code::permission_denied, Subject::token));
 
-    refused = ask(world, base::Hash256(), world.joiner(2, "shed", "shed"));
+    refused = ask(world, model::InvitationName(), world.joiner(2, "shed", "shed"));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().is(Code::not_found, Subject::token));
 }

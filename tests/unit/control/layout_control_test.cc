@@ -146,7 +146,7 @@ TEST_CASE("H8: a join and an operator at once make two versions, one after the o
         const auto secret = world.invitation();
         std::optional<Result<model::Welcome>> joined;
         io::TaskGroup group(world.rows.outside());
-        const auto admit = [](ControlWorld& in, base::Hash256 with, auto& out) -> io::Task<void> {
+        const auto admit = [](ControlWorld& in, model::InvitationName with, auto& out) -> io::Task<void> {
             out.emplace(co_await in.at(2).admit(with, in.joiner(3, "office", "office")));
         };
         group.spawn(admit(world, secret, joined));

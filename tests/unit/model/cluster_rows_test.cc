@@ -83,7 +83,8 @@ TEST_CASE("a member row that none of ours wrote is damage", "[model]") {
 
 InvitationRow some_invitation() {
     InvitationRow row;
-    row.secret_hash = id_of<base::Hash256>(0xab);
+    row.name = id_of<InvitationName>(0xab);
+    row.key = id_of<base::NodeId>(0xcd);
     row.made_by = "me";
     row.made = {1};
     row.expires = {10'000};
@@ -94,7 +95,7 @@ InvitationRow some_invitation() {
 
 TEST_CASE("bytes of an invitation", "[model]") {
     const auto bytes = encode_invitation(some_invitation());
-    CHECK(hex(bytes) == "01" + repeated("ab", 32) +
+    CHECK(hex(bytes) == "01" + repeated("ab", 8) + repeated("cd", 32) +
                             "026d65"
                             "0100000000000000"
                             "1027000000000000"
