@@ -35,6 +35,10 @@ void NodeDoor::serve(Purpose purpose, Service service) {
     services_[purpose] = std::move(service);
 }
 
+void NodeDoor::stop_serving(Purpose purpose) {
+    services_.erase(purpose);
+}
+
 base::Result<void> NodeDoor::listen(const std::string& address) {
     TRY(const auto where, io::parse_host_port(address));
     TRY(const auto addresses, io::resolve(where));

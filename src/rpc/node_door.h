@@ -32,6 +32,7 @@ class NodeDoor {
 
     // Connections for a purpose without a service are refused.
     void serve(Purpose purpose, Service service);
+    void stop_serving(Purpose purpose);
     // Takes connections at "host:port"; several addresses may be served. An empty host is every address of this
     // machine. Blocks while it asks the resolver for a name. Errors: those of io::resolve and io::listen_tcp.
     base::Result<void> listen(const std::string& address);

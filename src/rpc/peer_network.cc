@@ -1,7 +1,6 @@
-#include "src/rpc/peer_network_impl.h"
-
 #include "src/codec/codec.h"
 #include "src/io/timeout.h"
+#include "src/rpc/peer_network_impl.h"
 
 #include <array>
 
@@ -24,9 +23,9 @@ struct Word {
     Urgency urgency;
 };
 constexpr std::array kWords = {
-    Word{"control", Urgency::control},     Word{"cluster", Urgency::control}, Word{"block", Urgency::bulk},
-    Word{"sync", Urgency::background},     Word{"transfer", Urgency::background},
-    Word{"repair", Urgency::background},   Word{"scrub", Urgency::background},
+    Word{"control", Urgency::control},  Word{"cluster", Urgency::control},     Word{"block", Urgency::bulk},
+    Word{"sync", Urgency::background},  Word{"transfer", Urgency::background}, Word{"repair", Urgency::background},
+    Word{"scrub", Urgency::background},
 };
 
 Task<Result<Message>> refuse(base::Error error) {

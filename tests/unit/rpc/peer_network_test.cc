@@ -263,6 +263,14 @@ TEST_CASE("strangers and former members are refused", "[peers]") {
         CHECK(a.served == 0);
         CHECK(a.changes.empty());
     }
+}
+
+TEST_CASE("who is not who was meant is refused", "[peers]") {
+    test::World world;
+    Node a(world, 1);
+    Node b(world, 2);
+    a.listen();
+    b.listen();
     SECTION("another node at the address of a member") {
         Node c(world, 3);
         c.listen();
@@ -305,8 +313,8 @@ TEST_CASE("strangers and former members are refused", "[peers]") {
     SECTION("one who comes to join where nobody may") {
         rpc::Tls stranger(test::key_of('x'));
         const auto anybody = [](rpc::Purpose, const base::NodeId&) { return true; };
-        auto secured = world.run(rpc::dial(world.real(), stranger, a.address(), rpc::Purpose::join, anybody,
-                                           std::chrono::seconds(20)));
+        auto secured = world.run(
+            rpc::dial(world.real(), stranger, a.address(), rpc::Purpose::join, anybody, std::chrono::seconds(20)));
         REQUIRE(secured);
         iovec room{};
         char byte = 0;
