@@ -180,7 +180,7 @@ class Cluster {
     virtual Task<Result<void>> drain(std::string name, std::string by) = 0;
     // What forget() would lose now.
     virtual Task<Result<Loss>> loss_of(std::string name) = 0;
-    // Ends its membership for ever, whether it answers or not. already_exists/node ("drain it first") while it is up
+    // Ends its membership for ever, whether it answers or not. conflict/node ("drain it first") while it is up
     // and holds something; precondition_failed/node when data would be lost and `allow_loss` is not given.
     virtual Task<Result<Loss>> forget(std::string name, bool allow_loss, std::string by) = 0;
 

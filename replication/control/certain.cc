@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kAttempts = 10;
 
-// Not an answer of whoever judged the rows: the race for them went on, or the line broke.
+// Not an answer of whoever judged the row: the race for them went on, or the line broke.
 bool is_open(const base::Error& error) {
     return error.is(Code::conflict, base::Subject::none) || error.is(Code::unknown_outcome);
 }
@@ -19,14 +19,6 @@ bool is_open(const base::Error& error) {
 io::Task<Result<table::Row>> update_certainly(table::Registers& rows, table::RowKey key, table::Decide decide) {
     for (int attempt = 1;; ++attempt) {
         auto done = co_await rows.update(key, decide);
-        if (done || !is_open(done.error()) || attempt == kAttempts) co_return done;
-    }
-}
-
-io::Task<Result<std::vector<table::Row>>> update_certainly(table::Registers& rows, std::vector<table::RowKey> keys,
-                                                           table::DecideAll decide) {
-    for (int attempt = 1;; ++attempt) {
-        auto done = co_await rows.update_rows(keys, decide);
         if (done || !is_open(done.error()) || attempt == kAttempts) co_return done;
     }
 }

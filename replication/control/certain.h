@@ -6,11 +6,8 @@
 
 namespace larder::control {
 
-// As Registers::update and update_rows. `decide` must be content with finding that it has been at work already: after a
-// write of unknown fate it judges the rows once more.
+// As Registers::update. `decide` must be content with finding that it has been at work already: after a
+// write of unknown fate it judges the row once more.
 io::Task<base::Result<table::Row>> update_certainly(table::Registers& rows, table::RowKey key, table::Decide decide);
-io::Task<base::Result<std::vector<table::Row>>> update_certainly(table::Registers& rows,
-                                                                 std::vector<table::RowKey> keys,
-                                                                 table::DecideAll decide);
 
 }  // namespace larder::control

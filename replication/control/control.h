@@ -8,6 +8,7 @@
 #include "replication/control/layouts.h"
 #include "replication/control/members.h"
 #include "replication/control/surroundings.h"
+#include "replication/model/joiner.h"
 #include "replication/model/membership.h"
 #include "replication/model/rows.h"
 #include "src/io/env.h"
@@ -63,8 +64,8 @@ class ClusterControl final : public cluster::Cluster {
     // when others stand in its zone and it has not agreed; invalid_argument/node and /config for what it says of
     // itself.
     Task<Result<model::Welcome>> admit(model::InvitationName invitation, Joiner joiner);
-    // An invitation that may still let somebody in, or has let somebody in who may not have heard of it. not_found/token
-    // for others.
+    // An invitation that may still let somebody in, or has let somebody in who may not have heard of it.
+    // not_found/token for others.
     Task<Result<model::InvitationRow>> open_invitation(model::InvitationName invitation);
     // Reads members and layout anew and tells the surroundings what changed.
     Task<Result<void>> refresh();

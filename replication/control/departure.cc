@@ -115,7 +115,7 @@ Task<Result<Loss>> ClusterControl::forget(std::string name, bool allow_loss, std
     const bool up = target.number == env_.network.self() || surroundings_.contact(target.number).up;
     if (up && holds_any(scene.history, target.id)) {
         co_return base::fail(
-            Code::already_exists, Subject::node,
+            Code::conflict, Subject::node,
             target.name + " is up and holds data: drain it first, or switch it off if it is to be given up.");
     }
     if (!loss.none() && !allow_loss) {

@@ -45,9 +45,8 @@ Task<Result<std::vector<InvitationRow>>> InvitationBook::all() {
         if (!page.truncated) break;
         query.start_at = page.resume;
     }
-    std::ranges::sort(out, [](const auto& a, const auto& b) {
-        return std::tie(b.made, b.invitation) < std::tie(a.made, a.invitation);
-    });
+    std::ranges::sort(out,
+                      [](const auto& a, const auto& b) { return std::tie(b.made, b.name) < std::tie(a.made, a.name); });
     co_return out;
 }
 

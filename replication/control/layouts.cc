@@ -22,27 +22,18 @@ Result<LayoutRow> layout_of(const table::Row& row) {
     return model::decode_layout_row(*row.value);
 }
 
-Result<std::optional<StagedRow>> staged_of(const table::Row& row) {
-    if (!row.exists()) return std::nullopt;
-    TRY(auto staged, model::decode_staged(row.value->row));
-    return staged;
-}
-
-Result<table::Decided> decide_append(const std::vector<table::Row>& rows, const LayoutSeen& seen,
-                                     const layout::Layout& next, const LayoutNote& note, bool take_staged) {
-    TRY(const auto there, layout_of(rows[0]));
-    TRY(const auto staged, staged_of(rows[1]));
-    const bool done_already = there.newest == next && there.notes.back() == note;
-    if (done_already) return table::Decided{rows[0].value, rows[1].value};
-    TRY(const auto after, model::append_layout(there, next, note));
-    if (take_staged && staged != seen.staged) {
+Result<table::Decision> decide_append(const table::Row& row, const LayoutSeen& seen, const layout::Layout& next,
+                                      const LayoutNote& note, bool take_staged) {
+    TRY(const auto there, layout_of(row));
+    // A write of unknown fate had its effect.
+    if (there.newest == next && there.notes.back() == note) return table::Decision{row.value};
+    TRY(auto after, model::append_layout(there, next, note));
+    if (take_staged && there.staged != seen.staged) {
         return base::fail(Code::conflict, Subject::config,
                           "what is staged has been changed meanwhile: look at the plan again.");
     }
-    table::Decided out;
-    out.emplace_back(model::encode_layout_row(after));
-    out.push_back(take_staged ? std::nullopt : rows[1].value);
-    return out;
+    if (take_staged) after.staged.reset();
+    return table::Decision{model::encode_layout_row(after)};
 }
 
 }  // namespace
@@ -54,14 +45,13 @@ std::string LayoutSeen::staged_name() const {
 Task<Result<LayoutSeen>> LayoutBook::read() {
     CO_TRY(const auto row, co_await rows_.read(model::layout_row()));
     CO_TRY(auto layout, layout_of(row));
-    CO_TRY(const auto staged_row, co_await rows_.read(model::staged_row()));
-    CO_TRY(auto staged, staged_of(staged_row));
+    auto staged = layout.staged;
     co_return LayoutSeen{std::move(layout), std::move(staged)};
 }
 
 Task<Result<void>> LayoutBook::found(layout::Layout first, LayoutNote note) {
     note.epoch = first.epoch;
-    table::Decide decide = [row = LayoutRow{std::move(first), {std::move(note)}}](
+    table::Decide decide = [row = LayoutRow{std::move(first), {std::move(note)}, {}}](
                                const table::Row& there, base::Tag) -> Result<table::Decision> {
         if (there.exists()) return base::fail(Code::already_exists, Subject::config, "there is a layout already.");
         return table::Decision{model::encode_layout_row(row)};
@@ -73,26 +63,25 @@ Task<Result<void>> LayoutBook::found(layout::Layout first, LayoutNote note) {
 
 Task<Result<void>> LayoutBook::append(LayoutSeen seen, layout::Layout next, LayoutNote note, bool take_staged) {
     note.epoch = next.epoch;
-    std::vector<table::RowKey> keys{model::layout_row(), model::staged_row()};
-    table::DecideAll decide = [seen = std::move(seen), next = std::move(next), note = std::move(note), take_staged](
-                                  const std::vector<table::Row>& rows, base::Tag) {
-        return decide_append(rows, seen, next, note, take_staged);
+    table::Decide decide = [seen = std::move(seen), next = std::move(next), note = std::move(note), take_staged](
+                               const table::Row& row, base::Tag) {
+        return decide_append(row, seen, next, note, take_staged);
     };
-    CO_TRY_VOID(co_await update_certainly(rows_, std::move(keys), std::move(decide)));
+    CO_TRY_VOID(co_await update_certainly(rows_, model::layout_row(), std::move(decide)));
     co_return Result<void>();
 }
 
 Task<Result<void>> LayoutBook::stage(Edit edit, std::string by, base::WallTime now) {
     table::Decide decide = [edit, by, now](const table::Row& row, base::Tag) -> Result<table::Decision> {
-        TRY(auto there, staged_of(row));
-        auto staged = std::move(there).value_or(StagedRow());
+        TRY(auto there, layout_of(row));
+        auto staged = there.staged.value_or(StagedRow());
         TRY_VOID(edit(staged.changes));
         staged.by = by;
         staged.when = now;
-        if (staged.changes.empty()) return table::Decision{};
-        return table::Decision{table::Value{model::encode_staged(staged), {}}};
+        there.staged = staged.changes.empty() ? std::nullopt : std::optional(std::move(staged));
+        return table::Decision{model::encode_layout_row(there)};
     };
-    CO_TRY_VOID(co_await update_certainly(rows_, model::staged_row(), std::move(decide)));
+    CO_TRY_VOID(co_await update_certainly(rows_, model::layout_row(), std::move(decide)));
     co_return Result<void>();
 }
 

@@ -1,5 +1,5 @@
-// The layout and what is staged, as rows: read together, and replaced together by one conditional write that holds only
-// while both are what was read. Two operators cannot both make version n + 1.
+// The layout and what is staged, as one row, replaced by a conditional write that holds only while both are what was
+// read. Two operators cannot both make version n + 1.
 #pragma once
 
 #include "replication/model/layout_rows.h"
@@ -8,7 +8,7 @@
 
 namespace larder::control {
 
-// Both rows, as of one moment.
+// Both, as of one moment.
 struct LayoutSeen {
     model::LayoutRow layout;
     std::optional<model::StagedRow> staged;

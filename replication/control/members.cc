@@ -18,12 +18,6 @@ namespace {
 constexpr int kAttempts = 20;
 constexpr std::size_t kBeginningMin = 4;
 
-// Whether the row by id lets this node in; the number it has when it is a member already.
-Result<void> judge_known(const table::Row& by_id) {
-    if (!by_id.exists()) return {};
-    return base::fail(Code::already_exists, Subject::node, "there is such a member already.");
-}
-
 }  // namespace
 
 Task<Result<std::vector<MemberRow>>> MemberBook::all() {
@@ -43,15 +37,27 @@ Task<Result<std::vector<MemberRow>>> MemberBook::all() {
     }
 }
 
-Task<Result<MemberRow>> MemberBook::find(base::NodeId id) {
+// The number that the node has or tries to get; 0: none.
+Task<Result<io::NodeNumber>> MemberBook::claimed_by(base::NodeId id) {
     CO_TRY(const auto by_id, co_await rows_.read(model::member_id_row(id)));
-    if (!by_id.exists()) co_return base::fail(Code::not_found, Subject::node, "it is no member of this cluster.");
-    CO_TRY(const auto number, model::decode_number(by_id.value->row));
-    CO_TRY(const auto row, co_await rows_.read(model::member_row(number)));
-    if (!row.exists()) co_return base::fail(Code::corrupted, Subject::row, "a member has no row");
-    co_return model::decode_member(row.value->row);
+    if (!by_id.exists()) co_return io::NodeNumber(0);
+    co_return model::decode_number(by_id.value->row);
 }
 
+Task<Result<MemberRow>> MemberBook::find(base::NodeId id) {
+    CO_TRY(const auto number, co_await claimed_by(id));
+    if (number != 0) {
+        CO_TRY(const auto row, co_await rows_.read(model::member_row(number)));
+        if (row.exists()) {
+            CO_TRY(const auto member, model::decode_member(row.value->row));
+            if (member.id == id) co_return member;
+        }
+    }
+    co_return base::fail(Code::not_found, Subject::node, "it is no member of this cluster.");
+}
+
+// Whoever adds the same node elsewhere meanwhile finds the claim and goes on with it. A claim is given up only when the
+// number is another's, which it then stays: so a node never has two.
 Task<Result<MemberRow>> MemberBook::add(MemberRow wanted) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const auto known = co_await find(wanted.id);
@@ -60,27 +66,44 @@ Task<Result<MemberRow>> MemberBook::add(MemberRow wanted) {
                                  "this machine was removed from the cluster and cannot come back under its key.");
         }
         if (known || !known.error().is(Code::not_found, Subject::node)) co_return known;
+        CO_TRY(const auto before, co_await claimed_by(wanted.id));
         CO_TRY(const auto members, co_await all());
-        wanted.number = members.empty() ? 1 : members.back().number + 1;
-        auto added = co_await add_as(wanted);
-        if (added || !added.error().is(Code::already_exists, Subject::node)) co_return added;
+        const auto there = std::ranges::find(members, before, &MemberRow::number);
+        const bool lost = there != members.end() && there->id != wanted.id;
+        const auto next = members.empty() ? 1 : members.back().number + 1;
+        wanted.number = before;
+        if (before == 0 || lost) {
+            CO_TRY(wanted.number, co_await claim(wanted.id, before, next));
+        }
+        auto taken = co_await take(wanted);
+        if (taken || !taken.error().is(Code::already_exists, Subject::node)) co_return taken;
     }
-    co_return base::fail(Code::conflict, Subject::node, "too many machines join at once: try again.");
+    co_return base::fail(Code::overloaded, Subject::node, "too many machines join at once: try again.");
 }
 
-// already_exists/node when number or id was given meanwhile.
-Task<Result<MemberRow>> MemberBook::add_as(MemberRow wanted) {
-    std::vector<table::RowKey> keys{model::member_row(wanted.number), model::member_id_row(wanted.id)};
-    table::DecideAll decide = [wanted](const std::vector<table::Row>& rows, base::Tag) -> Result<table::Decided> {
-        TRY_VOID(judge_known(rows[0]));
-        TRY_VOID(judge_known(rows[1]));
-        table::Decided out;
-        out.emplace_back(table::Value{model::encode_member(wanted), {}});
-        out.emplace_back(table::Value{model::encode_number(wanted.number), {}});
-        return out;
+// Returns what the node claims now: `next`, or what somebody else made it claim.
+Task<Result<io::NodeNumber>> MemberBook::claim(base::NodeId id, io::NodeNumber before, io::NodeNumber next) {
+    table::Decide decide = [before, next](const table::Row& row, base::Tag) -> Result<table::Decision> {
+        io::NodeNumber there = 0;
+        if (row.exists()) {
+            TRY(there, model::decode_number(row.value->row));
+        }
+        return table::Decision{table::Value{model::encode_number(there == before ? next : there), {}}};
     };
-    CO_TRY_VOID(co_await update_certainly(rows_, std::move(keys), std::move(decide)));
-    co_return wanted;
+    CO_TRY(const auto written, co_await update_certainly(rows_, model::member_id_row(id), std::move(decide)));
+    co_return model::decode_number(written.value->row);
+}
+
+// already_exists/node when the number is another's.
+Task<Result<MemberRow>> MemberBook::take(MemberRow wanted) {
+    table::Decide decide = [wanted](const table::Row& row, base::Tag) -> Result<table::Decision> {
+        if (!row.exists()) return table::Decision{table::Value{model::encode_member(wanted), {}}};
+        TRY(const auto there, model::decode_member(row.value->row));
+        if (there.id == wanted.id) return table::Decision{row.value};
+        return base::fail(Code::already_exists, Subject::node, "that number is another machine's.");
+    };
+    CO_TRY(const auto written, co_await update_certainly(rows_, model::member_row(wanted.number), std::move(decide)));
+    co_return model::decode_member(written.value->row);
 }
 
 Task<Result<MemberRow>> MemberBook::change(io::NodeNumber number, Edit edit) {

@@ -24,7 +24,9 @@ class MemberBook {
     io::Task<base::Result<model::MemberRow>> change(io::NodeNumber number, Edit edit);
 
  private:
-    io::Task<base::Result<model::MemberRow>> add_as(model::MemberRow wanted);
+    io::Task<base::Result<io::NodeNumber>> claimed_by(base::NodeId id);
+    io::Task<base::Result<io::NodeNumber>> claim(base::NodeId id, io::NodeNumber before, io::NodeNumber next);
+    io::Task<base::Result<model::MemberRow>> take(model::MemberRow wanted);
 
     table::Registers& rows_;
 };

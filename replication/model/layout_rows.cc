@@ -41,6 +41,7 @@ table::Value encode_layout_row(const LayoutRow& row) {
         out.varint(note.epoch).u64(static_cast<std::uint64_t>(note.when.ms)).bytes(note.by).bytes(note.what);
         out.varint(note.copies_moved);
     }
+    out.bytes(row.staged ? encode_staged(*row.staged) : std::string());
     return {out.take(), layout::encode(row.newest)};
 }
 
@@ -57,7 +58,11 @@ Result<LayoutRow> decode_layout_row(const table::Value& value) {
         note.copies_moved = in.varint();
         row.notes.push_back(std::move(note));
     }
+    const auto staged = in.bytes();
     TRY_VOID(in.finish("layout row"));
+    if (!staged.empty()) {
+        TRY(row.staged, decode_staged(staged));
+    }
     TRY(row.newest, layout::decode(value.body));
     const bool fits = !row.notes.empty() && row.notes.back().epoch == row.newest.epoch;
     if (format != kFormat || !fits) return damaged("a layout row");
@@ -110,6 +115,7 @@ Result<LayoutRow> append_layout(const LayoutRow& former, layout::Layout next, La
     }
     LayoutRow row;
     row.notes = former.notes;
+    row.staged = former.staged;
     note.epoch = next.epoch;
     row.newest = std::move(next);
     row.notes.push_back(std::move(note));

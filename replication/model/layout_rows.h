@@ -1,5 +1,5 @@
-// The two rows of partition key "layout": the newest layout with a log of how it came to be, and what operators have
-// staged. Every layout comes by a conditional write of the one row, judged by the epoch that is there: of two who both
+// The one row of partition key "layout": the newest layout, a log of how it came to be, and what operators have staged.
+// Every layout comes by a conditional write of the one row, judged by the epoch that is there: of two who both
 // make version n + 1 one has made it and the other is told.
 #pragma once
 
@@ -18,15 +18,6 @@ struct LayoutNote {
     bool operator==(const LayoutNote&) const = default;
 };
 
-struct LayoutRow {
-    static constexpr std::size_t kNotesMax = 100;  // older ones go
-
-    layout::Layout newest;
-    std::vector<LayoutNote> notes;  // ascending epochs; the last is of `newest`
-
-    bool operator==(const LayoutRow&) const = default;
-};
-
 struct StagedRow {
     layout::Staged changes;
     std::string by;  // who staged last
@@ -35,20 +26,28 @@ struct StagedRow {
     bool operator==(const StagedRow&) const = default;
 };
 
-// The log is the row, the layout its body.
+struct LayoutRow {
+    static constexpr std::size_t kNotesMax = 100;  // older ones go
+
+    layout::Layout newest;
+    std::vector<LayoutNote> notes;  // ascending epochs; the last is of `newest`
+    std::optional<StagedRow> staged;
+
+    bool operator==(const LayoutRow&) const = default;
+};
+
+// Log and staged changes are the row, the layout its body.
 table::Value encode_layout_row(const LayoutRow& row);
 base::Result<LayoutRow> decode_layout_row(const table::Value& value);
 std::string encode_staged(const StagedRow& row);
 base::Result<StagedRow> decode_staged(std::string_view bytes);
 
-// `former` followed by `next` and its note. Fails with conflict/config unless next's epoch follows.
+// `former` followed by `next` and its note; what is staged stays. Fails with conflict/config unless next's epoch
+// follows.
 base::Result<LayoutRow> append_layout(const LayoutRow& former, layout::Layout next, LayoutNote note);
 
 inline table::RowKey layout_row() {
     return {"layout", "newest"};
-}
-inline table::RowKey staged_row() {
-    return {"layout", "staged"};
 }
 
 }  // namespace larder::model

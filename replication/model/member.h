@@ -1,5 +1,6 @@
 // Rows of the members of a cluster. A number is given once: the row of a member that is gone stays, so that neither its
-// number nor its key comes back. Two rows change together: by number, with all that is known, and by node id.
+// number nor its key comes back. Two rows say so: by node id, the number that it has or tries to get; by number,
+// whoever got it, with all that is known. A node is a member when both agree.
 #pragma once
 
 #include "replication/table/register.h"

@@ -8,8 +8,10 @@ namespace larder::admin {
 
 namespace json = boost::json;
 
-const std::vector<ProblemKind>& problem_kinds() {
-    static const std::vector<ProblemKind> kinds = {
+namespace {
+
+std::vector<ProblemKind> general_kinds() {
+    return {
         {"bad-request", 400, Exit::usage, {"larder --help"}},
         {"bad-name", 400, Exit::usage, {"larder bucket create my-photos"}},
         {"usage", 400, Exit::usage, {"larder --help"}},
@@ -46,6 +48,14 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"shutting-down", 503, Exit::unreachable, {"larder status"}},
         {"interrupted", 500, Exit::interrupted, {"larder status"}},
         {"partly-done", 500, Exit::partly, {"larder ls BUCKET:"}},
+        {"needs-yes", 400, Exit::needs_yes, {"larder COMMAND --yes"}},
+        {"internal", 500, Exit::failed, {"journalctl -u larder-server"}},
+    };
+}
+
+// Of machines, layouts and joining.
+std::vector<ProblemKind> cluster_kinds() {
+    return {
         {"no-such-node", 404, Exit::not_found, {"larder node ls"}},
         {"no-such-invite", 404, Exit::not_found, {"larder invite ls"}},
         {"ambiguous-node", 400, Exit::usage, {"larder node ls"}},
@@ -54,10 +64,30 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"layout-changed", 409, Exit::conflict, {"larder layout plan"}},
         {"still-up", 409, Exit::conflict, {"larder node drain NODE"}},
         {"would-lose-data", 409, Exit::refused, {"larder node show NODE", "larder layout explain NODE"}},
+        {"already-member", 409, Exit::conflict, {"larder status", "larder leave"}},
+        {"removed-node", 403, Exit::not_allowed, {"larder join TOKEN --data FOLDER"}},
+        {"token-typo", 400, Exit::usage, {"larder join TOKEN"}},
+        {"token-newer", 400, Exit::usage, {"larder version", "apt install larder-server"}},
+        {"token-expired", 409, Exit::conflict, {"larder invite"}},
+        {"token-used", 403, Exit::not_allowed, {"larder invite", "larder invite ls"}},
+        {"cannot-reach", 503, Exit::unreachable, {"larder status", "larder join TOKEN"}},
+        {"wrong-cluster", 403, Exit::not_allowed, {"larder invite"}},
+        {"not-accepted", 409, Exit::conflict, {"larder status"}},
+        {"clock-skew", 409, Exit::conflict, {"apt install chrony", "larder join TOKEN"}},
+        {"same-place", 409, Exit::needs_yes, {"larder join TOKEN --place PLACE", "larder join TOKEN --yes"}},
         {"capacity-too-big", 400, Exit::usage, {"df -h"}},
-        {"needs-yes", 400, Exit::needs_yes, {"larder COMMAND --yes"}},
-        {"internal", 500, Exit::failed, {"journalctl -u larder-server"}},
     };
+}
+
+}  // namespace
+
+const std::vector<ProblemKind>& problem_kinds() {
+    static const std::vector<ProblemKind> kinds = [] {
+        auto all = general_kinds();
+        const auto more = cluster_kinds();
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }();
     return kinds;
 }
 
@@ -100,7 +130,14 @@ std::optional<std::string_view> cluster_code(const base::Error& error) {
     if (error.is(invalid_argument, base::Subject::config)) return "bad-layout";
     if (error.is(invalid_argument, base::Subject::node)) return "ambiguous-node";
     if (error.is(conflict, base::Subject::config)) return "layout-changed";
-    if (error.is(already_exists, base::Subject::node)) return "still-up";
+    if (error.is(conflict, base::Subject::node)) return "still-up";
+    if (error.is(already_exists, base::Subject::node)) return "already-member";
+    if (error.is(permission_denied, base::Subject::node)) return "removed-node";
+    if (error.is(already_exists, base::Subject::token)) return "token-used";
+    if (error.is(permission_denied, base::Subject::token)) return "token-used";
+    if (error.is(precondition_failed, base::Subject::token)) return "token-expired";
+    if (error.is(precondition_failed, base::Subject::clock)) return "clock-skew";
+    if (error.is(precondition_failed, base::Subject::zone)) return "same-place";
     if (error.is(precondition_failed, base::Subject::node)) return "would-lose-data";
     return std::nullopt;
 }

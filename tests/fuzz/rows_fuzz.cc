@@ -2,6 +2,7 @@
 // the kind.
 #include "replication/model/bucket.h"
 #include "replication/model/invitation.h"
+#include "replication/model/joiner.h"
 #include "replication/model/layout_rows.h"
 #include "replication/model/membership.h"
 #include "replication/model/upload.h"
@@ -157,6 +158,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             break;
         case 'S':
             check(bytes, model::decode_staged, model::encode_staged);
+            break;
+        case 'J':
+            check(bytes, model::decode_joiner, model::encode_joiner);
             break;
         case 'L':
             check_layout_row(bytes);

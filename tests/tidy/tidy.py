@@ -26,7 +26,7 @@ ROOMS = {
     "s3": {"src/http", "src/io", "replication"}, "src/admin": {"src/http", "src/io", "replication"},
     "fuse": {"src/io", "replication", "replication/remote", "replication/write_behind"},
     "src/cli": {"src/http", "src/admin"},
-    "src/daemon": {"replication/remote", "replication/control", "s3", "src/admin", "src/http", "src/io", "replication"},
+    "src/daemon": {"src/rpc", "replication/remote", "replication/control", "s3", "src/admin", "src/http", "src/io", "replication"},
 }
 # Headers by which replication is entered from outside.
 FRONT = ("replication/engine.h", "replication/files.h", "replication/cluster.h", "replication/control_rows.h",

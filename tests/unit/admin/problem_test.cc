@@ -26,7 +26,14 @@ TEST_CASE("errors of the cluster have codes of their own", "[problem]") {
     const auto code = [](Code code, Subject subject) { return problem_of({code, subject, "x"}).code; };
     CHECK(code(Code::not_found, Subject::node) == "no-such-node");
     CHECK(code(Code::invalid_argument, Subject::node) == "ambiguous-node");
-    CHECK(code(Code::already_exists, Subject::node) == "still-up");
+    CHECK(code(Code::conflict, Subject::node) == "still-up");
+    CHECK(code(Code::already_exists, Subject::node) == "already-member");
+    CHECK(code(Code::permission_denied, Subject::node) == "removed-node");
+    CHECK(code(Code::already_exists, Subject::token) == "token-used");
+    CHECK(code(Code::permission_denied, Subject::token) == "token-used");
+    CHECK(code(Code::precondition_failed, Subject::token) == "token-expired");
+    CHECK(code(Code::precondition_failed, Subject::clock) == "clock-skew");
+    CHECK(code(Code::precondition_failed, Subject::zone) == "same-place");
     CHECK(code(Code::precondition_failed, Subject::node) == "would-lose-data");
     CHECK(code(Code::not_found, Subject::config) == "nothing-staged");
     CHECK(code(Code::invalid_argument, Subject::config) == "bad-layout");

@@ -31,7 +31,7 @@ TEST_CASE("a drained member leaves the layout, and then the cluster", "[departur
     CHECK_FALSE(loft->in_layout);
     CHECK(loft->zone == "home");
     // While it holds data it is not forgotten.
-    CHECK(world.run(world.at(2).forget("loft", true, "root")).error().is(Code::already_exists, Subject::node));
+    CHECK(world.run(world.at(2).forget("loft", true, "root")).error().is(Code::conflict, Subject::node));
 
     auto& live = world.shared.history.live;
     live.erase(live.begin(), std::prev(live.end()));
@@ -101,7 +101,7 @@ TEST_CASE("the last machine that stores is not taken out", "[departure]") {
     ControlWorld world;
     world.found();
     CHECK(world.run(world.at(1).drain("attic", "root")).error().is(Code::precondition_failed, Subject::node));
-    CHECK(world.run(world.at(1).forget("attic", true, "root")).error().is(Code::already_exists, Subject::node));
+    CHECK(world.run(world.at(1).forget("attic", true, "root")).error().is(Code::conflict, Subject::node));
 }
 
 }  // namespace

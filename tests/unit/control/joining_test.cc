@@ -147,7 +147,7 @@ TEST_CASE("a gateway joins and stores nothing", "[join]") {
 }
 
 TEST_CASE("two who join at once get two numbers and two layouts", "[join]") {
-    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         ControlWorld world(seed);
         world.found();
         const auto a = world.invitation();
@@ -167,7 +167,7 @@ TEST_CASE("two who join at once get two numbers and two layouts", "[join]") {
 }
 
 TEST_CASE("one machine that asks two others at once joins once", "[join]") {
-    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         ControlWorld world(seed);
         world.found();
         const auto secret = world.invitation();
@@ -183,7 +183,7 @@ TEST_CASE("one machine that asks two others at once joins once", "[join]") {
 }
 
 TEST_CASE("two machines with one invitation: one joins", "[join]") {
-    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         ControlWorld world(seed);
         world.found();
         const auto secret = world.invitation();

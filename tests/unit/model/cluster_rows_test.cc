@@ -1,5 +1,6 @@
 // Rows of members, invitations and layouts, byte for byte as docs/formats.md lays them out.
 #include "replication/model/invitation.h"
+#include "replication/model/joiner.h"
 #include "replication/model/layout_rows.h"
 #include "replication/model/membership.h"
 #include "tests/unit/model/bytes.h"
@@ -126,7 +127,7 @@ TEST_CASE("who may use an invitation", "[model]") {
 }
 
 TEST_CASE("a layout is a log and a body", "[model]") {
-    const LayoutRow row{some_layout(3), {{2, {7}, "me", "x", 1}, {3, {8}, "", "yy", 300}}};
+    const LayoutRow row{some_layout(3), {{2, {7}, "me", "x", 1}, {3, {8}, "", "yy", 300}}, {}};
     const auto value = encode_layout_row(row);
     CHECK(hex(value.row) ==
           "01"
@@ -140,7 +141,8 @@ TEST_CASE("a layout is a log and a body", "[model]") {
           "0800000000000000"
           "00"
           "027979"
-          "ac02");
+          "ac02"
+          "00");
     CHECK(value.body == layout::encode(row.newest));
     CHECK(decode_layout_row(value) == row);
     reads_only_whole(value.row,
@@ -148,11 +150,11 @@ TEST_CASE("a layout is a log and a body", "[model]") {
     CHECK_FALSE(decode_layout_row({value.row, {}}));
     // The last of the log is of the layout.
     CHECK_FALSE(decode_layout_row({value.row, layout::encode(some_layout(4))}));
-    CHECK_FALSE(decode_layout_row(encode_layout_row({some_layout(3), {}})));
+    CHECK_FALSE(decode_layout_row(encode_layout_row({some_layout(3), {}, {}})));
 }
 
 TEST_CASE("a layout follows the one before it, or is refused", "[model]") {
-    LayoutRow row{some_layout(1), {{1, {1}, "", "", 0}}};
+    LayoutRow row{some_layout(1), {{1, {1}, "", "", 0}}, StagedRow{{{}, layout::Policy{2, 2}}, "me", {1}}};
     CHECK(append_layout(row, some_layout(3), {}).error().is(Code::conflict, Subject::config));
     CHECK(append_layout(row, some_layout(1), {}).error().is(Code::conflict, Subject::config));
     for (layout::Epoch epoch = 2; epoch < 130; ++epoch) {
@@ -162,6 +164,8 @@ TEST_CASE("a layout follows the one before it, or is refused", "[model]") {
     }
     CHECK(row.newest.epoch == 129);
     CHECK(row.notes.size() == LayoutRow::kNotesMax);
+    CHECK(row.staged->changes.policy == layout::Policy{2, 2});
+    CHECK(decode_layout_row(encode_layout_row(row)) == row);
     CHECK(row.notes.front().epoch == 30);
     CHECK(row.notes.back() == LayoutNote{129, {2}, "me", "more", 5});
 }
@@ -205,6 +209,19 @@ TEST_CASE("a membership and a welcome are read as they were written", "[model]")
     reads_only_whole(encode_welcome(welcome), decode_welcome);
     CHECK(membership.find(1)->number == 1);
     CHECK(membership.find(3) == nullptr);
+}
+
+TEST_CASE("what a machine says of itself", "[model]") {
+    JoinerFacts facts{"shed", "s", 300, false, {"a:1"}, "1.0", {1}, true};
+    const auto bytes = encode_joiner(facts);
+    CHECK(hex(bytes) == "01" + std::string("0473686564") + "0173" + "ac02" + "00" + "01" + "03613a31" + "03312e30" +
+                            "0100000000000000" + "01");
+    CHECK(decode_joiner(bytes) == facts);
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+        CHECK(decode_joiner(bytes.substr(0, cut)).error().is(Code::invalid_argument, Subject::node));
+    }
+    CHECK_FALSE(decode_joiner(bytes + "x"));
+    CHECK_FALSE(decode_joiner("\2" + bytes.substr(1)));
 }
 
 TEST_CASE("a membership that contradicts itself is damage", "[model]") {
