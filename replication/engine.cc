@@ -137,6 +137,7 @@ void LocalEngine::make_tables() {
     rows_ = std::make_unique<table::DbRowStore>(*db_);
     observe_rows();
     static const std::set<table::TableId> everywhere{model::kBuckets, model::kBucketNames, model::kAccessKeys,
+                                                     model::kMembers, model::kInvitations, model::kLayouts,
                                                      model::kMoves};
     const auto& placement = members_->placement();
     const auto coordinator = [&](table::TableId table) {
@@ -162,6 +163,9 @@ void LocalEngine::make_tables() {
     part_rows_ = coordinator(model::kParts);
     intent_rows_ = coordinator(model::kIntents);
     page_rows_ = coordinator(model::kPages);
+    for (const auto table : {model::kMembers, model::kInvitations, model::kLayouts}) {
+        cluster_rows_[table] = coordinator(table);
+    }
 }
 
 void LocalEngine::observe_rows() {

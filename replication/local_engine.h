@@ -84,6 +84,8 @@ class LocalEngine final : public Engine, public EngineParts {
     Task<Result<void>> close() override;
     Task<Result<void>> take_over(io::NodeNumber node) override;
 
+    table::Registers& cluster_rows(table::TableId table) { return *cluster_rows_.at(table); }
+
     // ---- for the writers and readers (object_writer.cc, object_reader.cc) ----
 
     // Makes a finished body visible: the row of the object or of the part.
@@ -333,6 +335,7 @@ class LocalEngine final : public Engine, public EngineParts {
     // One coordinator a table.
     std::unique_ptr<table::Coordinator> bucket_rows_, name_rows_, key_rows_, upload_rows_, part_rows_, intent_rows_,
         page_rows_, move_rows_;
+    std::map<table::TableId, std::unique_ptr<table::Coordinator>> cluster_rows_;  // members, invitations, layouts
     std::unique_ptr<table::Coordinator> object_table_;  // objects under the keys where their rows lie
     std::unique_ptr<MovedRows> object_rows_;            // and under those that they have
 

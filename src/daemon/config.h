@@ -21,6 +21,11 @@ struct Config {
     std::string certificate_file;
     std::string key_file;
     std::string cluster_name;
+    // What this machine says of itself when it founds a cluster; later that is the layout's.
+    std::string machine;                 // its name; empty: the host's
+    std::string place = "home";          // machines in one place can fail together
+    std::string capacity;                // "700GB"; empty: nine tenths of what is free
+    std::vector<std::string> advertise;  // "host:port", where other machines reach it
     std::string log_level = "info";
     std::string log_format = "auto";  // auto, text, json
     std::uint64_t cache_bytes = 16u << 20;

@@ -1,5 +1,8 @@
 #include "src/daemon/daemon.h"
 
+#include "replication/control/alone.h"
+#include "replication/control/control.h"
+#include "replication/cluster_rows.h"
 #include "replication/engine.h"
 #include "replication/files.h"
 #include "replication/remote/file_server.h"
@@ -7,6 +10,7 @@
 #include "src/admin/admin_api.h"
 #include "src/base/log.h"
 #include "src/base/metrics.h"
+#include "src/daemon/machine.h"
 #include "src/http/http.h"
 #include "src/io/real_env.h"
 #include "src/io/task_group.h"
@@ -79,6 +83,9 @@ class Daemon {
             auto ready = co_await make_first_things();
             if (!ready) co_return std::unexpected(admin::problem_of(ready.error()));
         }
+        auto joined = co_await open_cluster(options.create);
+        if (!joined) co_return joined;
+        if (config_.init) print_init();
         if (config_.init) co_return Started();
         co_return listen();
     }
@@ -117,6 +124,33 @@ class Daemon {
         return problem;
     }
 
+    // The control plane, in which a node without others is a cluster of one.
+    io::Task<Started> open_cluster(bool create) {
+        const auto status = co_await engine_->status();
+        if (!status) co_return std::unexpected(admin::problem_of(status.error()));
+        auto said = config_;
+        if (!create) said.capacity.clear();  // it counts at the first start alone; disks may have filled since
+        auto machine = machine_of(said, status->data_folders);
+        if (!machine) co_return std::unexpected(machine.error());
+        surroundings_ = std::make_unique<control::Alone>([this] { return stored_bytes(); });
+        const auto rows = [this](table::TableId id) -> table::Registers& { return engine::cluster_rows(*engine_, id); };
+        const control::Tables tables{rows(model::kMembers), rows(model::kInvitations), rows(model::kLayouts)};
+        cluster_ = std::make_unique<control::ClusterControl>(
+            world_.env(), tables, *surroundings_,
+            control::Identity{status->node, status->cluster_name, LARDER_VERSION});
+        const auto founded = co_await cluster_->found(std::move(*machine));
+        if (founded) co_return Started();
+        if (create) co_return std::unexpected(admin::problem_of(founded.error()));
+        // Objects are served all the same; the status tells.
+        log::error("the state of the cluster cannot be read", "larder status", {{"reason", founded.error().message}});
+        co_return Started();
+    }
+
+    io::Task<base::Result<std::uint64_t>> stored_bytes() {
+        CO_TRY(const auto status, co_await engine_->status());
+        co_return status.bytes;
+    }
+
     // Bucket "home" and a key with all rights on it, unless they are there.
     io::Task<base::Result<void>> make_first_things() {
         auto bucket = engine_->find_bucket("home");
@@ -133,7 +167,6 @@ class Daemon {
             wanted.rights[bucket->id] = {true, true, true};
             CO_TRY(first_key_, co_await engine_->create_key(std::move(wanted)));
         }
-        if (config_.init) print_init();
         co_return base::Result<void>();
     }
 
@@ -150,7 +183,7 @@ class Daemon {
         TRY_VOID(bind(s3_listen, s3_->handler()));
 
         admin::AdminOptions admin_options{LARDER_VERSION, endpoint(), config_.region};
-        admin_ = std::make_unique<admin::AdminApi>(world_.env(), metrics_, *engine_, admin_options);
+        admin_ = std::make_unique<admin::AdminApi>(world_.env(), metrics_, *engine_, *cluster_, admin_options);
         http::ListenOptions socket;
         socket.address = "unix:" + config_.admin_socket;
         TRY_VOID(bind(socket, admin_->local_handler()));
@@ -267,6 +300,7 @@ class Daemon {
         admin_.reset();
         s3_.reset();
         server_.reset();
+        cluster_.reset();
         engine_.reset();
         log::info("larderd has stopped");
     }
@@ -276,6 +310,8 @@ class Daemon {
     io::RealEnv world_;
     io::Promise<io::Done> stop_requested_{world_.env().executor};
     std::unique_ptr<engine::Engine> engine_;
+    std::unique_ptr<control::Alone> surroundings_;
+    std::unique_ptr<control::ClusterControl> cluster_;
     std::shared_ptr<const engine::AccessKey> first_key_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<s3::S3Door> s3_;
