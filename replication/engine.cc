@@ -24,7 +24,7 @@ std::string random_name(io::Random& random) {
 
 LocalEngine::LocalEngine(io::Env& env, base::Metrics& metrics, Options options)
     : env_(env), metrics_(metrics), options_(std::move(options)), members_(options_.members), tasks_(env.executor) {
-    if (members_ != nullptr) return;
+    if (members_ != nullptr || options_.contacts != nullptr) return;
     only_me_ = std::make_unique<FixedMembers>(std::vector<io::NodeNumber>{self()});
     members_ = only_me_.get();
 }
@@ -116,10 +116,19 @@ Task<Result<void>> LocalEngine::open() {
         open_problems_.push_back("metadata was damaged and set aside: " + part + ". Restore it from a snapshot.");
     }
     CO_TRY_VOID(co_await open_clock());
+    if (options_.contacts != nullptr) {
+        company_ = std::make_unique<Company>(env_, *db_, *tags_, *options_.contacts, node_);
+        members_ = company_.get();
+    }
     make_tables();
+    if (company_) CO_TRY_VOID(co_await company_->open(*replica_, *rows_, boot_, options_.first_layout));
     block::StoreOptions blocks;
     blocks.folders = options_.data_folders;
-    CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));
+    if (company_) {
+        CO_TRY(blocks_, co_await company_->open_blocks(metrics_, blocks));
+    } else {
+        CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));
+    }
     CO_TRY_VOID(load_control_rows());
     CO_TRY_VOID(load_closed());
     serve_peers();
@@ -205,6 +214,7 @@ void LocalEngine::start_background() {
     tasks_.spawn(refresh_control());
     tasks_.spawn(collect_garbage());
     tasks_.spawn(collect_tombstones());
+    if (company_) company_->start(tasks_);
 }
 
 // Keeps the stored floor ahead of every tag given, so that a clock set back over a restart repeats none.

@@ -2,6 +2,7 @@
 // by noun. Inside replication/ only.
 #pragma once
 
+#include "replication/company.h"
 #include "replication/control_cache.h"
 #include "replication/engine_parts.h"
 #include "replication/files.h"
@@ -84,6 +85,8 @@ class LocalEngine final : public Engine, public EngineParts {
     Task<Result<void>> close() override;
     Task<Result<void>> take_over(io::NodeNumber node) override;
 
+    // Null without contacts.
+    Company* company() { return company_.get(); }
     table::Registers& cluster_rows(table::TableId table) { return *cluster_rows_.at(table); }
 
     // ---- for the writers and readers (object_writer.cc, object_reader.cc) ----
@@ -326,9 +329,9 @@ class LocalEngine final : public Engine, public EngineParts {
     std::string cluster_name_;
     std::uint32_t boot_ = 0;
     std::unique_ptr<db::Db> db_;
-    std::unique_ptr<block::BlockStore> blocks_;
     std::unique_ptr<FixedMembers> only_me_;  // of a node that is given no cluster
     const Members* members_ = nullptr;
+    std::unique_ptr<Company> company_;  // of one that is given contacts
     std::unique_ptr<quorum::TagSource> tags_;
     std::unique_ptr<table::DbRowStore> rows_;
     std::unique_ptr<table::Replica> replica_;
@@ -338,6 +341,7 @@ class LocalEngine final : public Engine, public EngineParts {
     std::map<table::TableId, std::unique_ptr<table::Coordinator>> cluster_rows_;  // members, invitations, layouts
     std::unique_ptr<table::Coordinator> object_table_;  // objects under the keys where their rows lie
     std::unique_ptr<MovedRows> object_rows_;            // and under those that they have
+    std::unique_ptr<block::BlockStore> blocks_;
 
     ControlCache control_;
     std::vector<io::Promise<io::Done>> control_waiters_;  // for news of control rows

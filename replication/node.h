@@ -1,11 +1,13 @@
 // What a node's engine is made of, and how it fares; for engine.h, which everybody includes instead.
 #pragma once
 
+#include "replication/layout/layout.h"
 #include "src/base/error.h"
 #include "src/base/id.h"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +33,8 @@ struct EngineStatus {
     std::vector<std::string> problems;  // sentences with their cure; empty when healthy
 };
 
-class Members;  // members.h
+class Contacts;  // contacts.h
+class Members;   // members.h
 
 struct Options {
     std::string meta_folder;                // rows
@@ -44,6 +47,10 @@ struct Options {
     // The cluster that this node is part of under the number of its io::Network; outlives the engine. None: it is
     // alone.
     const Members* members = nullptr;
+    // Instead: a cluster whose members and layout change. The number of the io::Network is this node's. A new cluster
+    // begins with `first_layout`; without one a node that knows of none waits to hear of it.
+    const Contacts* contacts = nullptr;
+    std::optional<layout::Layout> first_layout;
     bool threads = true;  // off in a simulated world (src/db/db.h)
 };
 

@@ -85,9 +85,13 @@ Task<Result<model::Object>> LocalEngine::follow_link(BucketId bucket, std::strin
 
 Task<Result<LocalEngine::Found>> LocalEngine::find_content(table::Registers& rows, BucketId bucket, std::string key) {
     for (;;) {
+        // Of several nodes whoever gives content up waits for the reads under way (spread/read_gate.h): what is leased
+        // now is there, without a second look.
+        const auto pass = company_ ? company_->content().gate().enter() : spread::ReadGate::Pass();
         CO_TRY(auto found, co_await find_object(rows, bucket, key, true));
         if (found.object.is_inline) co_return found;
         found.lease = blocks_->lease(found.object.owners());
+        if (company_ && !members_->alone()) co_return found;
         // Before it was leased the object may have been replaced, and its blocks given back.
         CO_TRY(const auto now, co_await find_object(rows, bucket, key, false));
         if (now.object.version == found.object.version && now.row == found.row) co_return found;
