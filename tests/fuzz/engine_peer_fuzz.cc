@@ -1,5 +1,5 @@
-// What engines ask each other: whatever decodes is written as bytes that decode to the same. The first byte of the input
-// picks the kind.
+// What engines ask each other: whatever decodes is written as bytes that decode to the same. The first byte of the
+// input picks the kind.
 #include "replication/peer_messages.h"
 #include "replication/row_hooks.h"
 #include "src/base/assert.h"
