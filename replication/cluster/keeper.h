@@ -83,10 +83,6 @@ class LayoutKeeper final : public quorum::Epochs, public quorum::Placement {
     };
     std::vector<Source> sources_of(quorum::Slot slot) const;
     bool is_member(quorum::Slot slot) const;
-    // In the newest layout.
-    bool in_newest(quorum::Slot slot) const {
-        return cluster::is_member(standing_.history.live.rbegin()->second, slot, options_.self);
-    }
     bool is_wiping(quorum::Slot slot) const { return standing_.wiping.contains(slot); }
     quorum::Epoch settled_here() const;
     bool lost(quorum::Slot slot) const { return standing_.recovering.contains(slot); }

@@ -170,8 +170,11 @@ std::vector<Quorum> storing_quorums(const History& history) {
 
 std::vector<Quorum> sources(const History& history, Slot slot, const NodeId& self, bool lost) {
     std::vector<Quorum> out;
-    const auto& newest = history.live.rbegin()->second;
-    const auto final_members = members_of(newest, slot);
+    // The last layout that has the node in it, be it on its way out: what it says of itself counts for that one too.
+    const auto last = std::find_if(history.live.rbegin(), history.live.rend(),
+                                   [&](const auto& live) { return is_member(live.second, slot, self); });
+    if (last == history.live.rend()) return out;
+    const auto final_members = members_of(last->second, slot);
     for (const auto& [epoch, layout] : history.live) {
         const auto all = members_of(layout, slot);
         const bool mine = std::ranges::find(all, self) != all.end();
@@ -179,7 +182,7 @@ std::vector<Quorum> sources(const History& history, Slot slot, const NodeId& sel
         if (lost && mine) {
             // Of every quorum that this node was in, enough others to meet it.
             quorum.needed = all.size() - quorum.needed + 1;
-        } else if (epoch == newest.epoch || std::ranges::is_permutation(all, final_members)) {
+        } else if (epoch >= last->first || std::ranges::is_permutation(all, final_members)) {
             continue;
         }
         for (const auto& node : all) {

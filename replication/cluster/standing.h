@@ -52,9 +52,9 @@ base::Result<void> join(Standing& into, const layout::History& history, const Si
 // As layout::joint_quorums, of what lies on every storing node.
 std::vector<layout::Quorum> storing_quorums(const layout::History& history);
 
-// The members of a slot in each live layout that differ from those of the newest, and how many of them must be asked so
-// that whatever a quorum of them held or promised is seen; `self` is left out where it has `lost` what it held. All
-// empty where the newest layout has the same members as all before.
+// The members of a slot in each live layout before the last one that has `self` in it, and how many of them must be
+// asked so that whatever a quorum of them held or promised is seen; `self` is left out where it has `lost` what it
+// held. None where they are the same members.
 std::vector<layout::Quorum> sources(const layout::History& history, quorum::Slot slot, const base::NodeId& self,
                                     bool lost);
 

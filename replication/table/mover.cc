@@ -49,7 +49,7 @@ std::vector<Slot> Mover::slots_to_bring() const {
         for (const Slot slot : {Slot{p, true}, Slot{p, false}}) {
             const auto done = done_.find(slot);
             const bool brought = done != done_.end() && done->second == epoch;
-            const bool wanted = keeper_.lost(slot) || (keeper_.in_newest(slot) && !brought);
+            const bool wanted = keeper_.lost(slot) || (keeper_.is_member(slot) && !brought);
             if (wanted && !keeper_.sources_of(slot).empty()) slots.push_back(slot);
         }
     }

@@ -28,6 +28,7 @@ class ChangingCluster final : public Gateways {
           workload_(world_, links_, options_, *this),
           tasks_(outside_) {
         auto& dice = world_.dice;
+        links_.carries_out_twice = options.carries_out_twice;
         links_.loss = dice.chance(0.5) ? 0 : 0.05 * dice.uniform();
         links_.duplication = dice.chance(0.5) ? 0 : 0.05 * dice.uniform();
         links_.latency_ns = dice.chance(0.5) ? 1'000'000 : 20'000'000;

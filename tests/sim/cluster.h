@@ -31,6 +31,7 @@ struct Options {
     // What the product never does, with `nodes`.
     bool joint = true, wipes = true, recovers = true;
     bool wipes_early = false;     // a node that leaves is wiped before it knows
+    bool carries_out_twice = false;  // a request that arrives twice is carried out twice
     bool offloads = false;        // a node that has left hands what it holds to those that follow
     bool blind_sync = false;      // replicas take the greater tag from each other, whatever is promised
 };

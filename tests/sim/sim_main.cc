@@ -61,6 +61,8 @@ constexpr Ablation kAblations[] = {
     {"offload", "a node that has left hands what it holds to those that follow", [](Options& o) { o.offloads = true; },
      true},
     {"empty-votes", "a node with an empty disk votes at once", [](Options& o) { o.recovers = false; }, true},
+    {"carried-out-twice", "a request that arrives twice is carried out twice",
+     [](Options& o) { o.carries_out_twice = true; }, true},
     {"blind-sync", "replicas take the greater tag from each other, whatever is promised",
      [](Options& o) { o.blind_sync = true; }, true},
 };

@@ -114,7 +114,9 @@ io::Task<void> SimNetwork::handle(Place from, std::string method, io::Message re
 io::Task<base::Result<io::Message>> SimNetwork::call(io::NodeNumber to, std::string method, io::Message request,
                                                      base::Instant deadline) {
     Answer answer(executor_);
-    links_.send(self_, to, [&links = links_, from = self_, to, method, request, answer] {
+    const auto arrived = std::make_shared<bool>(false);
+    links_.send(self_, to, [&links = links_, from = self_, to, method, request, answer, arrived] {
+        if (std::exchange(*arrived, true) && !links.carries_out_twice) return;
         auto& target = *links.alive.at(to);
         target.serving_.spawn(target.handle(from, method, request, answer));
     });

@@ -122,6 +122,8 @@ struct Links {
     World& world;
     double loss = 0;
     double duplication = 0;
+    // A request that arrives twice is carried out twice, which no network of the product does.
+    bool carries_out_twice = false;
     std::int64_t latency_ns = 1'000'000;
     std::set<std::pair<Place, Place>> cut;  // directed
     std::map<Place, class SimNetwork*> alive;

@@ -97,6 +97,11 @@ TEST_CASE("whom to ask", "[standing]") {
     CHECK(asked[0].needed == 2);
     // The same members in both layouts: nothing moves.
     CHECK(sources(joint.history, {1, false}, node(4), false).empty());
+    // One that has left in the newest is asked for by the one before, and what it says counts there.
+    const auto leaving = later(joint, {layout(3, {1, 2, 5})}, 1);
+    CHECK(sources(leaving.history, kSlot, node(4), false).size() == 1);
+    CHECK(sources(leaving.history, kSlot, node(3), false).empty());
+    CHECK(sources(leaving.history, kSlot, node(5), false).size() == 2);
     // A node that lost what it held asks enough others to meet every quorum that it was in.
     const auto lost = sources(joint.history, kSlot, node(1), true);
     REQUIRE(lost.size() == 2);
