@@ -153,6 +153,9 @@ Task<Result<void>> LocalEngine::raise_clock_floor() {
 Task<Result<void>> LocalEngine::open() {
     CO_TRY_VOID(lock_folder());
     CO_TRY_VOID(read_identity());
+    if (options_.identify) {
+        CO_TRY(node_, options_.identify());
+    }
     ++boot_;
     CO_TRY_VOID(write_identity());
     db::Options store;

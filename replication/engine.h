@@ -305,6 +305,8 @@ struct Options {
     std::size_t cache_bytes = 16u << 20;
     bool create = false;       // make a new node when the folders are empty; otherwise fail with not_found
     std::string cluster_name;  // for create; empty picks one
+    // Gives the id of this node, once its folders are known to be its own. Without it a new node draws one.
+    std::function<Result<base::NodeId>()> identify = {};
 };
 
 class FileStore;  // files.h

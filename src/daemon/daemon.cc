@@ -14,6 +14,7 @@
 #include "src/http/http.h"
 #include "src/io/real_env.h"
 #include "src/io/task_group.h"
+#include "src/rpc/node_key.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -63,6 +64,11 @@ class Daemon {
         const bool first_start = config_.first_start && is_untouched();
         options.create = config_.init || config_.quick_start || first_start;
         options.cluster_name = config_.cluster_name;
+        options.identify = [this]() -> base::Result<base::NodeId> {
+            auto& env = world_.env();
+            TRY(const auto key, rpc::NodeKey::open(env.disk, env.random, config_.meta_folder()));
+            return key.id();
+        };
         if (config_.init) {
             const auto there = world_.env().disk.exists(config_.meta_folder());
             if (there && *there) {
@@ -97,8 +103,9 @@ class Daemon {
                        return std::ranges::find(known, name) != known.end();
                    });
         };
-        // "lost+found" is a new disk's; a lock alone is left by a first start that was cut off at once.
-        return holds_only(config_.data, {"lost+found", "meta"}) && holds_only(config_.meta_folder(), {"lock"});
+        // "lost+found" is a new disk's; a lock and a key are left by a first start that was cut off at once.
+        return holds_only(config_.data, {"lost+found", "meta"}) &&
+               holds_only(config_.meta_folder(), {"lock", "node.key", "node.key.new"});
     }
 
     admin::Problem open_problem(const base::Error& error) const {

@@ -19,7 +19,8 @@ std::unexpected<JoinTrouble> trouble(std::string code, std::string message) {
 // What the cluster answered instead.
 std::unexpected<JoinTrouble> refused(const base::Error& error) {
     if (error.is(Code::permission_denied))
-        return trouble("token-used", "this invitation was used already, or withdrawn, or the cluster does not know it.");
+        return trouble("token-used",
+                       "this invitation was used already, or withdrawn, or the cluster does not know it.");
     if (error.is(Code::precondition_failed))
         return trouble("token-expired", "by the cluster's clock this invitation ran out.");
     if (error.is(Code::disconnected) || error.is(Code::timeout)) return trouble("cannot-reach", error.message);
@@ -104,7 +105,8 @@ void note(JoinTrouble& all, const std::string& address, const JoinTrouble& why) 
 
 Task<Outcome> ask_to_join(io::RealEnv& world, NodeKey key, Invitation invitation, std::string facts,
                           JoinOptions options) {
-    if (facts.size() > kJoinBytesMax) co_return trouble("not-accepted", "what this machine says of itself is too long.");
+    if (facts.size() > kJoinBytesMax)
+        co_return trouble("not-accepted", "what this machine says of itself is too long.");
     const auto addresses = invitation.addresses;
     Asking asking(world, std::move(key), std::move(invitation), options);
     JoinTrouble all{"cannot-reach", "cannot reach the cluster.", {}};

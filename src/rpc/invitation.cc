@@ -39,7 +39,8 @@ Result<void> write_address(codec::Writer& out, const std::string& text) {
         out.u8(static_cast<std::uint8_t>(AddressKind::v6)).raw({raw.data(), 16});
     } else {
         if (where.host.empty() || where.host.size() > kNameBytesMax)
-            return fail(Code::invalid_argument, "\"" + text + "\" cannot stand in an invitation: its host has not 1 to " +
+            return fail(Code::invalid_argument, "\"" + text +
+                                                    "\" cannot stand in an invitation: its host has not 1 to " +
                                                     std::to_string(kNameBytesMax) + " bytes");
         out.u8(static_cast<std::uint8_t>(AddressKind::name)).bytes(where.host);
     }
@@ -173,8 +174,7 @@ std::expected<Invitation, JoinTrouble> decode_token(std::string_view text, base:
     for (std::size_t i = kPrefix.size() + 1; i < lower.size(); ++i) {
         const auto value = bech32_value(lower[i]);
         if (!value)
-            return typo("the token has a letter that no token has.",
-                        {"Look at letter " + std::to_string(i + 1) + "."});
+            return typo("the token has a letter that no token has.", {"Look at letter " + std::to_string(i + 1) + "."});
         values.push_back(*value);
     }
     if (!bech32_fits(kPrefix, values)) return does_not_fit(values);
@@ -184,11 +184,10 @@ std::expected<Invitation, JoinTrouble> decode_token(std::string_view text, base:
     if (!invitation || now.ms <= invitation->expires.ms) return invitation;
     const auto ago = span_of((now.ms - invitation->expires.ms) / 1000);
     const auto until = base::format_iso8601(invitation->expires);
-    return std::unexpected(
-        JoinTrouble{"token-expired",
-                    "this invitation ran out " + ago + " ago (it was valid until " + until.substr(0, 10) + " " +
-                        until.substr(11, 5) + " UTC).",
-                    {}});
+    return std::unexpected(JoinTrouble{"token-expired",
+                                       "this invitation ran out " + ago + " ago (it was valid until " +
+                                           until.substr(0, 10) + " " + until.substr(11, 5) + " UTC).",
+                                       {}});
 }
 
 }  // namespace larder::rpc

@@ -2,8 +2,9 @@
 //
 //   larder1 | payload in base32 | 6 check characters (bech32m, BIP 350, of any length)
 //
-// The payload (docs/formats.md, "Invitations") says how to reach the cluster, its fingerprint, until when the invitation
-// holds, and a secret. The secret is in the line alone. What the cluster keeps is a public key that follows from it.
+// The payload (docs/formats.md, "Invitations") says how to reach the cluster, its fingerprint, until when the
+// invitation holds, and a secret. The secret is in the line alone. What the cluster keeps is a public key that follows
+// from it.
 #pragma once
 
 #include "src/base/id.h"

@@ -54,12 +54,12 @@ class JoinDoor {
 struct Welcome {
     std::string bytes;  // of JoinRules::accept
     base::NodeId from;
-    std::string address;         // where that node was reached
+    std::string address;  // where that node was reached
     base::Duration round_trip{};
 };
 
 struct JoinOptions {
-    base::Duration patience = std::chrono::seconds(5);  // for each address, and each step
+    base::Duration patience = std::chrono::seconds(5);   // for each address, and each step
     base::Duration decision = std::chrono::seconds(30);  // for being accepted
     base::Duration clocks_apart = std::chrono::minutes(2);
 };

@@ -119,8 +119,7 @@ Task<Result<Message>> JoinDoor::Impl::prove(JoinSession& session, JoinProve word
     auto welcome = co_await rules.accept(std::move(joiner));
     if (!welcome && welcome.error().is(Code::not_found)) co_return fail(unknown());
     if (!welcome) co_return fail(welcome.error());
-    base::log::info("a machine joined",
-                    {{"address", session.secured.address}, {"node", session.secured.peer.hex()}});
+    base::log::info("a machine joined", {{"address", session.secured.address}, {"node", session.secured.peer.hex()}});
     co_return Message{std::move(*welcome), {}};
 }
 

@@ -152,11 +152,15 @@ bool TlsTransport::flush() {
     while (holds_unsent()) {
         const auto n = ::send(socket_.descriptor(), cipher_.data() + sent_, cipher_.size() - sent_, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+        if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+        if (n < 0) break;
         sent_ += static_cast<std::size_t>(n);
     }
-    cipher_.clear();
-    sent_ = 0;
+    // It may never be empty; what is sent must not stay for ever.
+    if (!holds_unsent() || sent_ > kCipherBytes) {
+        cipher_.erase(0, sent_);
+        sent_ = 0;
+    }
     return true;
 }
 
