@@ -170,6 +170,27 @@ TEST_CASE("H8: a join and an operator at once make two versions, one after the o
     }
 }
 
+// What one read when it began is not what it may replace when it ends.
+TEST_CASE("H8: two layouts made from one are two versions, and neither is lost", "[layout][hazard]") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        ControlWorld world(seed);
+        with_three(world);
+        world.join(4, "loft", "loft");
+        world.join(5, "barn", "barn");
+        const auto [one, other] = world.both(world.at(1).drain("loft", "ana"), world.at(2).drain("barn", "ben"));
+        INFO("seed " << seed);
+        REQUIRE(one);
+        REQUIRE(other);
+        const auto state = world.run(world.at(3).layout());
+        REQUIRE(state);
+        CHECK(state->current.epoch == 7);
+        CHECK(state->current.roles.size() == 3);
+        const auto versions = world.run(world.at(3).history());
+        REQUIRE(versions);
+        CHECK(versions->size() == 7);
+    }
+}
+
 TEST_CASE("a plan that is not the newest any more is not applied", "[layout]") {
     ControlWorld world;
     with_three(world);
