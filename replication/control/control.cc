@@ -63,7 +63,7 @@ Task<Result<void>> ClusterControl::refresh() {
     co_return Result<void>();
 }
 
-Task<Result<void>> ClusterControl::found(Machine machine) {
+Task<Result<void>> ClusterControl::found(Machine machine, std::optional<layout::Layout> first) {
     MemberRow row;
     row.id = identity_.id;
     row.name = machine.name;
@@ -73,14 +73,15 @@ Task<Result<void>> ClusterControl::found(Machine machine) {
     row.release = machine.release;
     row.joined = row.changed = env_.clock.wall_now();
     CO_TRY(const auto member, co_await members_.add(std::move(row)));
-    layout::Roles roles;
-    roles[identity_.id] = layout::Role{member.zone, member.capacity, false, {}};
-    CO_TRY(auto first, layout::place(layout::Layout(), layout::Policy(), roles));
+    if (!first) {
+        const layout::Roles roles{{identity_.id, layout::Role{member.zone, member.capacity, false, {}}}};
+        CO_TRY(first, layout::place(layout::Layout(), layout::Policy(), roles));
+    }
     model::LayoutNote note;
     note.when = env_.clock.wall_now();
     note.by = member.name;
     note.what = member.name + " alone";
-    CO_TRY_VOID(co_await layouts_.found(std::move(first), std::move(note)));
+    CO_TRY_VOID(co_await layouts_.found(std::move(*first), std::move(note)));
     co_return co_await refresh();
 }
 

@@ -56,7 +56,8 @@ class ClusterControl final : public cluster::Cluster {
     ClusterControl(io::Env& env, Tables tables, Surroundings& surroundings, Identity identity);
 
     // Makes this node the first member, with a layout of its own, unless it is a member already. For the founder alone.
-    Task<Result<void>> found(Machine machine);
+    // `first` is the layout, if one was made already.
+    Task<Result<void>> found(Machine machine, std::optional<layout::Layout> first = std::nullopt);
     // Lets a machine in: a use of its invitation, its number, and a layout with it, each by a conditional write, so
     // that a joiner who asks again after a broken line goes on where it was. Errors: those of an invitation
     // (model::use_invitation, not_found/token); precondition_failed/clock; already_exists/node when it is a member

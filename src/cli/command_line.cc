@@ -28,6 +28,7 @@ struct Tree {
     bool show_secret = false;
     bool watch = false;
     ForgetWish forget;
+    InviteWish invite;
     LayoutWish layout;
     std::optional<std::uint64_t> number;
 };
@@ -181,6 +182,16 @@ void add_member_commands(Tree& tree) {
                            [](Session& s, Tree& t) { return forget_node(s, t.forget); });
     forget->add_flag("--allow-loss", tree.forget.allow_loss, "although data is lost with it");
     forget->add_option("--confirm", tree.forget.confirm, "its name, instead of typing it");
+    auto* invite = command(&tree.app, tree, "invite", "Make a token that lets a machine join; ls, revoke",
+                           [&tree](Session& session) { return make_invite(session, tree.invite); });
+    invite->add_option("--valid", tree.invite.valid, "such as 24h or 7d, at most 30d");
+    invite->add_option("--uses", tree.invite.uses, "machines it lets in (1)");
+    invite->require_subcommand(0, 1);
+    command(invite, tree, "ls", "Invitations made, and who used them", list_invites);
+    command(invite, tree, "revoke", "Withdraw an invitation",
+            [&tree](Session& session) { return revoke_invite(session, tree.name); })
+        ->add_option("invite", tree.name, "the beginning of its id")
+        ->required();
     command(&tree.app, tree, "leave", "Take this machine out of the cluster (drains first)", leave_cluster);
 }
 

@@ -30,6 +30,14 @@ Done forget_node(Session& session, const ForgetWish& wish);
 Done leave_cluster(Session& session);
 std::int64_t now_ms();  // since 1970
 
+struct InviteWish {
+    std::string valid = "24h";
+    std::uint32_t uses = 1;
+};
+Done make_invite(Session& session, const InviteWish& wish);
+Done list_invites(Session& session);
+Done revoke_invite(Session& session, const std::string& id);
+
 // What changes: of a machine, or of the policy.
 struct LayoutWish {
     std::string node;

@@ -32,6 +32,7 @@ struct TextKey {
 constexpr TextKey kTextKeys[] = {
     {"data", &Config::data},
     {"s3_address", &Config::s3_address},
+    {"rpc_address", &Config::rpc_address},
     {"health_address", &Config::health_address},
     {"admin_socket", &Config::admin_socket},
     {"files_socket", &Config::files_socket},
@@ -121,6 +122,8 @@ void add_options(CLI::App& app, Config& config) {
     app.add_option("--data-folder", config.data_folders,
                    "folder for content instead of DATA/data; repeat for several disks");
     app.add_option("--s3", config.s3_address, "address of the S3 endpoint (" + config.s3_address + ")");
+    app.add_option("--rpc", config.rpc_address,
+                   "address where other machines of the cluster reach this one, or none (" + config.rpc_address + ")");
     app.add_option("--health", config.health_address, "address of /health and /metrics, or none");
     app.add_option("--socket", config.admin_socket, "administration socket");
     app.add_option("--files-socket", config.files_socket,
@@ -138,6 +141,8 @@ void add_options(CLI::App& app, Config& config) {
     app.add_option("--log-level", config.log_level, "debug, info, warning or error");
     app.add_option("--log-format", config.log_format, "auto, text or json");
     app.add_flag("--init", config.init, "set up a new node in DATA, then stop");
+    app.add_option("--join", config.join_token, "join the cluster that made this token, then stop; - reads it");
+    app.add_flag("--same-place", config.same_place, "with --join: although others of the cluster stand in its place");
     app.add_flag("--quick-start", config.quick_start,
                  "set up a node if there is none, with bucket home and a key, and run");
     app.add_flag("--first-start", config.first_start,
@@ -221,6 +226,8 @@ std::expected<Parsed, admin::Problem> parse_config(int argc, char** argv) {
         parsed.config.config_file = path;
     }
     auto& config = parsed.config;
+    // A node that is only tried out does not open itself to others, unless it is asked to.
+    if (config.quick_start && config.rpc_address == Config().rpc_address) config.rpc_address = "none";
     if (config.admin_socket.empty()) {
         config.admin_socket = ::access("/run/larder", W_OK) == 0 && !config.quick_start ? "/run/larder/admin.sock"
                                                                                         : config.data + "/admin.sock";

@@ -13,6 +13,7 @@ struct Config {
     std::string data = "/var/lib/larder";   // metadata in DATA/meta, segments in DATA/data
     std::vector<std::string> data_folders;  // more or other places for segments; empty: DATA/data
     std::string s3_address = ":3900";
+    std::string rpc_address = ":3901";  // for other machines of the cluster; "none" for no such listener
     std::string health_address = "127.0.0.1:3903";  // /health and /metrics; "none" for no such listener
     std::string admin_socket;                       // empty: /run/larder/admin.sock as a service, else DATA/admin.sock
     std::string files_socket;                       // of mounts; empty: files.sock beside the other; or "none"
@@ -34,6 +35,8 @@ struct Config {
     bool quick_start = false;  // --quick-start: make the node if there is none, bucket and key, and print how to use it
     bool first_start =
         false;  // --first-start: make the node if the built-in places are empty, telling no secret, and run
+    std::string join_token;    // --join: become a member of the cluster that made this token, then stop
+    bool same_place = false;   // --same-place: although others of the cluster stand there
     bool show_config = false;  // --show-config: print what would be used, then stop
     std::string config_file;   // the file read, if any
 

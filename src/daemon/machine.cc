@@ -3,6 +3,10 @@
 #include "src/base/size.h"
 
 #include <array>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace larder::daemon {
@@ -23,14 +27,54 @@ std::uint64_t room_of(const std::vector<engine::DataFolder>& folders) {
     return room;
 }
 
+// Where this machine can be reached, as far as it can tell itself: its addresses but those of the loopback, with the port
+// of `rpc_address`; or the host named there.
+std::vector<std::string> own_addresses(const std::string& rpc_address) {
+    const auto colon = rpc_address.rfind(':');
+    if (colon == std::string::npos) return {};
+    const auto host = rpc_address.substr(0, colon);
+    if (!host.empty() && host != "0.0.0.0" && host != "[::]") return {rpc_address};
+    std::vector<std::string> out;
+    ifaddrs* first = nullptr;
+    if (::getifaddrs(&first) != 0) return out;
+    for (const auto* one = first; one != nullptr; one = one->ifa_next) {
+        if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0) continue;
+        const auto family = one->ifa_addr->sa_family;
+        if (family != AF_INET && family != AF_INET6) continue;
+        const auto size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+        std::array<char, NI_MAXHOST> text{};
+        if (::getnameinfo(one->ifa_addr, size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
+        const std::string name(text.data());
+        // Those of a link alone mean nothing to machines elsewhere.
+        if (name.find('%') != std::string::npos) continue;
+        out.push_back((family == AF_INET ? name : "[" + name + "]") + rpc_address.substr(colon));
+    }
+    ::freeifaddrs(first);
+    return out;
+}
+
 }  // namespace
+
+base::Result<std::vector<engine::DataFolder>> folders_of(io::Disk& disk, const Config& config) {
+    std::vector<engine::DataFolder> out;
+    for (const auto& path : config.segment_folders()) {
+        TRY_VOID(disk.make_folder(path));
+        TRY(const auto space, disk.space(path));
+        engine::DataFolder folder;
+        folder.path = path;
+        folder.total_bytes = space.total_bytes;
+        folder.free_bytes = space.free_bytes;
+        out.push_back(std::move(folder));
+    }
+    return out;
+}
 
 std::expected<control::Machine, admin::Problem> machine_of(const Config& config,
                                                            const std::vector<engine::DataFolder>& folders) {
     control::Machine out;
     out.name = config.machine.empty() ? host_name() : config.machine;
     out.zone = config.place;
-    out.addresses = config.advertise;
+    out.addresses = config.advertise.empty() ? own_addresses(config.rpc_address) : config.advertise;
     out.release = LARDER_VERSION;
     const auto room = room_of(folders);
     const auto usual = room / 10 * 9;

@@ -4,6 +4,7 @@
 #include "replication/control/control.h"
 #include "replication/engine.h"
 #include "src/daemon/config.h"
+#include "src/io/disk.h"
 
 #include <expected>
 
@@ -13,5 +14,8 @@ namespace larder::daemon {
 // not hold what is asked for.
 std::expected<control::Machine, admin::Problem> machine_of(const Config& config,
                                                            const std::vector<engine::DataFolder>& folders);
+
+// The folders for content, before an engine opens them: those that are not there yet are made.
+base::Result<std::vector<engine::DataFolder>> folders_of(io::Disk& disk, const Config& config);
 
 }  // namespace larder::daemon

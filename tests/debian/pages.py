@@ -139,7 +139,7 @@ SHELLS = {
 def check_completion(programs, problems):
     verbs = {("larder",): {names[0] for names in commands(programs.help())},
              ("larder", "completion"): set(SHELLS)}
-    for group in ("bucket", "key", "node", "layout"):
+    for group in ("bucket", "key", "node", "layout", "invite"):
         verbs[("larder", group)] = {names[0] for names in commands(programs.help(group))}
     for shell, (start, script) in SHELLS.items():
         if shutil.which(shell) is None:
