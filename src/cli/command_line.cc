@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <iostream>
 
 namespace larder::cli {
@@ -153,14 +154,17 @@ void add_node_commands(Tree& tree) {
             [&tree](Session&) { return print_completion(tree.name); })
         ->add_option("shell", tree.name, "bash, zsh or fish")
         ->required();
-    for (const bool init : {true, false}) {
-        auto* made = app->add_subcommand(init ? "init" : "server",
-                                         init ? "Set up this machine as a new node (larder init --help)"
-                                              : "Run the daemon in the foreground (larder server --help)");
+    static constexpr std::array<std::array<const char*, 3>, 3> kOfDaemon{{
+        {"init", "--init", "Set up this machine as a new cluster (larder init --help)"},
+        {"join", "--join", "Join the cluster that made a token: larder join TOKEN, or - to read it"},
+        {"server", nullptr, "Run the daemon in the foreground (larder server --help)"},
+    }};
+    for (const auto& [name, word, what] : kOfDaemon) {
+        auto* made = app->add_subcommand(name, what);
         made->prefix_command()->fallthrough(false)->set_help_flag();
-        made->callback([&tree, made, init] {
+        made->callback([&tree, made, word = word] {
             auto words = made->remaining();
-            if (init) words.insert(words.begin(), "--init");
+            if (word != nullptr) words.insert(words.begin(), word);
             tree.chosen = [words](Session&) { return run_beside("larderd", "larder-server", words); };
         });
     }

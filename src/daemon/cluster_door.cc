@@ -69,8 +69,9 @@ Asked take_answer(rpc::Welcome said) {
     }
     auto welcome = model::decode_welcome(in.rest());
     if (kind != kWelcome || !welcome) {
-        return std::unexpected(admin::make_problem("unsupported", "the cluster's answer is not understood: it may be of "
-                                                                  "another release than this machine."));
+        return std::unexpected(admin::make_problem("unsupported",
+                                                   "the cluster's answer is not understood: it may be of "
+                                                   "another release than this machine."));
     }
     return Joined{std::move(*welcome), said.address, said.round_trip};
 }

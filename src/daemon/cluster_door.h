@@ -1,4 +1,5 @@
-// How a daemon lets machines into its cluster, and asks to be let into one: the control plane and the links put together.
+// How a daemon lets machines into its cluster, and asks to be let into one: the control plane and the links put
+// together.
 #pragma once
 
 #include "replication/control/control.h"

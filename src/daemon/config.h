@@ -13,7 +13,7 @@ struct Config {
     std::string data = "/var/lib/larder";   // metadata in DATA/meta, segments in DATA/data
     std::vector<std::string> data_folders;  // more or other places for segments; empty: DATA/data
     std::string s3_address = ":3900";
-    std::string rpc_address = ":3901";  // for other machines of the cluster; "none" for no such listener
+    std::string rpc_address = ":3901";              // for other machines of the cluster; "none" for no such listener
     std::string health_address = "127.0.0.1:3903";  // /health and /metrics; "none" for no such listener
     std::string admin_socket;                       // empty: /run/larder/admin.sock as a service, else DATA/admin.sock
     std::string files_socket;                       // of mounts; empty: files.sock beside the other; or "none"

@@ -1,8 +1,5 @@
 #include "src/daemon/daemon.h"
 
-#include "replication/control/alone.h"
-#include "replication/control/control.h"
-#include "replication/cluster_rows.h"
 #include "replication/engine.h"
 #include "replication/files.h"
 #include "replication/remote/file_server.h"
@@ -10,11 +7,10 @@
 #include "src/admin/admin_api.h"
 #include "src/base/log.h"
 #include "src/base/metrics.h"
-#include "src/daemon/machine.h"
+#include "src/daemon/cluster_node.h"
 #include "src/http/http.h"
 #include "src/io/real_env.h"
 #include "src/io/task_group.h"
-#include "src/rpc/node_key.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -26,7 +22,6 @@ namespace larder::daemon {
 namespace {
 
 namespace log = base::log;
-using Started = std::expected<void, admin::Problem>;
 
 constexpr auto kDrainTime = std::chrono::seconds(30);
 
@@ -45,10 +40,10 @@ class Daemon {
 
  private:
     io::Task<void> main_task() {
-        auto started = co_await start();
+        auto started = config_.join_token.empty() ? co_await start() : co_await join_cluster(world_, config_);
         if (!started) {
             exit_ = report(started.error());
-        } else if (!config_.init) {
+        } else if (!config_.init && config_.join_token.empty()) {
             announce();
             co_await stop_requested_.future();
         }
@@ -64,11 +59,6 @@ class Daemon {
         const bool first_start = config_.first_start && is_untouched();
         options.create = config_.init || config_.quick_start || first_start;
         options.cluster_name = config_.cluster_name;
-        options.identify = [this]() -> base::Result<base::NodeId> {
-            auto& env = world_.env();
-            TRY(const auto key, rpc::NodeKey::open(env.disk, env.random, config_.meta_folder()));
-            return key.id();
-        };
         if (config_.init) {
             const auto there = world_.env().disk.exists(config_.meta_folder());
             if (there && *there) {
@@ -76,14 +66,19 @@ class Daemon {
                                                               {"data folder: " + config_.data}));
             }
         }
-        auto opened = co_await engine::make_engine(world_.env(), metrics_, options);
+        const bool create = options.create;
+        auto node = ClusterNode::open(world_, config_, create);
+        if (!node) co_return std::unexpected(open_problem(node.error()));
+        node_ = std::move(*node);
+        if (auto ready = node_->complete(options, create); !ready) co_return ready;
+        auto opened = co_await engine::make_engine(node_->env(), metrics_, options);
         if (!opened) co_return std::unexpected(open_problem(opened.error()));
         engine_ = std::move(*opened);
-        if (options.create) {
+        if (create) {
             auto ready = co_await make_first_things();
             if (!ready) co_return std::unexpected(admin::problem_of(ready.error()));
         }
-        auto joined = co_await open_cluster(options.create);
+        auto joined = co_await node_->start(*engine_, create);
         if (!joined) co_return joined;
         if (config_.init) print_init();
         if (config_.init) co_return Started();
@@ -124,33 +119,6 @@ class Daemon {
         return problem;
     }
 
-    // The control plane, in which a node without others is a cluster of one.
-    io::Task<Started> open_cluster(bool create) {
-        const auto status = co_await engine_->status();
-        if (!status) co_return std::unexpected(admin::problem_of(status.error()));
-        auto said = config_;
-        if (!create) said.capacity.clear();  // it counts at the first start alone; disks may have filled since
-        auto machine = machine_of(said, status->data_folders);
-        if (!machine) co_return std::unexpected(machine.error());
-        surroundings_ = std::make_unique<control::Alone>([this] { return stored_bytes(); });
-        const auto rows = [this](table::TableId id) -> table::Registers& { return engine::cluster_rows(*engine_, id); };
-        const control::Tables tables{rows(model::kMembers), rows(model::kInvitations), rows(model::kLayouts)};
-        cluster_ = std::make_unique<control::ClusterControl>(
-            world_.env(), tables, *surroundings_,
-            control::Identity{status->node, status->cluster_name, LARDER_VERSION});
-        const auto founded = co_await cluster_->found(std::move(*machine));
-        if (founded) co_return Started();
-        if (create) co_return std::unexpected(admin::problem_of(founded.error()));
-        // Objects are served all the same; the status tells.
-        log::error("the state of the cluster cannot be read", "larder status", {{"reason", founded.error().message}});
-        co_return Started();
-    }
-
-    io::Task<base::Result<std::uint64_t>> stored_bytes() {
-        CO_TRY(const auto status, co_await engine_->status());
-        co_return status.bytes;
-    }
-
     // Bucket "home" and a key with all rights on it, unless they are there.
     io::Task<base::Result<void>> make_first_things() {
         auto bucket = engine_->find_bucket("home");
@@ -183,7 +151,7 @@ class Daemon {
         TRY_VOID(bind(s3_listen, s3_->handler()));
 
         admin::AdminOptions admin_options{LARDER_VERSION, endpoint(), config_.region};
-        admin_ = std::make_unique<admin::AdminApi>(world_.env(), metrics_, *engine_, *cluster_, admin_options);
+        admin_ = std::make_unique<admin::AdminApi>(world_.env(), metrics_, *engine_, node_->cluster(), admin_options);
         http::ListenOptions socket;
         socket.address = "unix:" + config_.admin_socket;
         TRY_VOID(bind(socket, admin_->local_handler()));
@@ -291,6 +259,7 @@ class Daemon {
             if (cut > 0) log::warning("requests were cut at the stop", {{"requests", cut}});
         }
         files_.reset();
+        if (node_ && engine_) co_await node_->leave(deadline);
         if (engine_) {
             const auto closed = co_await engine_->close();
             if (!closed)
@@ -300,8 +269,9 @@ class Daemon {
         admin_.reset();
         s3_.reset();
         server_.reset();
-        cluster_.reset();
+        if (node_) node_->detach();
         engine_.reset();
+        node_.reset();
         log::info("larderd has stopped");
     }
 
@@ -309,9 +279,8 @@ class Daemon {
     base::Metrics metrics_;
     io::RealEnv world_;
     io::Promise<io::Done> stop_requested_{world_.env().executor};
+    std::unique_ptr<ClusterNode> node_;  // the engine's links are there as long as it is
     std::unique_ptr<engine::Engine> engine_;
-    std::unique_ptr<control::Alone> surroundings_;
-    std::unique_ptr<control::ClusterControl> cluster_;
     std::shared_ptr<const engine::AccessKey> first_key_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<s3::S3Door> s3_;

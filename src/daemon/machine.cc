@@ -27,8 +27,8 @@ std::uint64_t room_of(const std::vector<engine::DataFolder>& folders) {
     return room;
 }
 
-// Where this machine can be reached, as far as it can tell itself: its addresses but those of the loopback, with the port
-// of `rpc_address`; or the host named there.
+// Where this machine can be reached, as far as it can tell itself: its addresses but those of the loopback, with the
+// port of `rpc_address`; or the host named there.
 std::vector<std::string> own_addresses(const std::string& rpc_address) {
     const auto colon = rpc_address.rfind(':');
     if (colon == std::string::npos) return {};
@@ -38,7 +38,8 @@ std::vector<std::string> own_addresses(const std::string& rpc_address) {
     ifaddrs* first = nullptr;
     if (::getifaddrs(&first) != 0) return out;
     for (const auto* one = first; one != nullptr; one = one->ifa_next) {
-        if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0) continue;
+        if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0)
+            continue;
         const auto family = one->ifa_addr->sa_family;
         if (family != AF_INET && family != AF_INET6) continue;
         const auto size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);

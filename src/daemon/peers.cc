@@ -141,8 +141,8 @@ base::Duration Peers::rtt(NodeNumber node) const {
 
 base::Duration Peers::p95(NodeNumber node) const {
     if (node == membership_.self) return kUnknownTime;
-    return network_->p95(node).value_or(2 * std::max<base::Duration>(network_->rtt(node).value_or(kUnknownTime),
-                                                                     std::chrono::milliseconds(5)));
+    return network_->p95(node).value_or(
+        2 * std::max<base::Duration>(network_->rtt(node).value_or(kUnknownTime), std::chrono::milliseconds(5)));
 }
 
 layout::History Peers::history() const {
@@ -197,8 +197,7 @@ std::optional<cluster::CatchingUp> Peers::catching_up(NodeNumber member) const {
 }
 
 Task<void> Peers::ask_one(NodeNumber node) {
-    const auto answer =
-        co_await network_->call(node, kProgressMethod, {}, world_.env().clock.after(kAskTime));
+    const auto answer = co_await network_->call(node, kProgressMethod, {}, world_.env().clock.after(kAskTime));
     if (const auto told = answer ? decode(answer->body) : std::nullopt; told) progress_[node] = *told;
 }
 
