@@ -68,6 +68,9 @@ class ClusterControl final : public cluster::Cluster {
     // An invitation that may still let somebody in, or has let somebody in who may not have heard of it.
     // not_found/token for others.
     Task<Result<model::InvitationRow>> open_invitation(model::InvitationName invitation);
+    // Makes a layout with those that were let in, are up, and have no place yet. Of all members the first that is up and
+    // has a place does it; for the others there is nothing to do.
+    Task<Result<void>> place_waiting();
     // Reads members and layout anew and tells the surroundings what changed.
     Task<Result<void>> refresh();
 

@@ -131,12 +131,20 @@ Task<Result<MemberRow>> ClusterControl::judge_joiner(model::InvitationName invit
     co_return row;
 }
 
-// A new layout with it, unless there is one already; made anew when another came first.
+// A new layout with it, unless there is one already; made anew when another came first. One that is not up yet gets its
+// place when it is (place_waiting): a layout that counts on it would only stand in the way until then.
 Task<Result<model::Welcome>> ClusterControl::place_joiner(MemberRow row) {
     model::Welcome welcome;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         CO_TRY(auto scene, co_await look());
-        if (scene.newest().roles.contains(row.id)) {
+        const bool placed = scene.newest().roles.contains(row.id);
+        layout::Plan plan;
+        if (!placed) {
+            CO_TRY(plan, co_await plan_of(scene.newest(), with(row), scene.partition_bytes));
+            welcome.bytes_to_copy = plan.nodes[row.id].bytes_in;
+            welcome.seconds = plan.seconds;
+        }
+        if (placed || !surroundings_.contact(row.number).up) {
             auto& membership = welcome.membership;
             membership.cluster_name = identity_.cluster_name;
             membership.self = row.number;
@@ -146,9 +154,6 @@ Task<Result<model::Welcome>> ClusterControl::place_joiner(MemberRow row) {
             membership.given_up = std::move(scene.history.given_up);
             co_return welcome;
         }
-        CO_TRY(auto plan, co_await plan_of(scene.newest(), with(row), scene.partition_bytes));
-        welcome.bytes_to_copy = plan.nodes[row.id].bytes_in;
-        welcome.seconds = plan.seconds;
         model::LayoutNote note;
         note.by = row.name;
         note.what = row.name + " joined";
@@ -156,6 +161,21 @@ Task<Result<model::Welcome>> ClusterControl::place_joiner(MemberRow row) {
         if (!made && !made.error().is(Code::conflict, Subject::config)) co_return base::fail(made.error());
     }
     co_return base::fail(Code::conflict, Subject::config, "too many changes of the layout at once: try again.");
+}
+
+Task<Result<void>> ClusterControl::place_waiting() {
+    CO_TRY(const auto scene, co_await look());
+    const auto& roles = scene.newest().roles;
+    const auto is_up = [this](const MemberRow& row) { return surroundings_.contact(row.number).up; };
+    const auto is_placed = [&](const MemberRow& row) { return roles.contains(row.id); };
+    const auto first = std::ranges::find_if(
+        scene.members, [&](const MemberRow& row) { return is_placed(row) && is_up(row); });
+    if (first == scene.members.end() || first->id != identity_.id) co_return Result<void>();
+    for (const auto& row : scene.members) {
+        if (row.stage != MemberStage::member || is_placed(row) || !is_up(row)) continue;
+        CO_TRY_VOID(co_await place_joiner(row));
+    }
+    co_return Result<void>();
 }
 
 }  // namespace larder::control

@@ -102,7 +102,7 @@ Task<Started> ClusterNode::start(engine::Engine& engine, bool create) {
 // Members and layouts change at any node; rows tell of it.
 Task<void> ClusterNode::keep_up() {
     for (;;) {
-        const auto done = co_await control_->refresh();
+        const auto done = co_await control_->place_waiting();
         if (!done) base::log::debug("the state of the cluster cannot be read now", {{"reason", done.error().message}});
         co_await peers_->ask_progress();
         co_await world_.env().clock.sleep_for(kLookEvery);
