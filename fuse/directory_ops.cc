@@ -110,6 +110,13 @@ Task<Answer<>> FileSystem::read_directory(FileId id, std::uint64_t offset, bool 
     }
 }
 
+// What will be refused must not leave a marker behind (keep_directory).
+Task<Answer<>> FileSystem::check_empty(std::string directory) {
+    ANSWER(const auto page, co_await store_.list(directory, "", 1));
+    if (!page.entries.empty()) co_return refuse(ENOTEMPTY);
+    co_return Answer<>();
+}
+
 Task<Answer<>> FileSystem::sync_directory(NodeId id) {
     const auto directory = node(id);
     if (!directory) co_return refuse(ESTALE);

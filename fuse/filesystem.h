@@ -161,6 +161,7 @@ class FileSystem {
     Task<Answer<NodePtr>> make_entry(NodePtr parent, std::string name, engine::NewFile file, Caller caller);
     // A directory that only content implies gets an object, so that it stays when its last child goes.
     Task<Answer<>> keep_directory(NodePtr directory);
+    Task<Answer<>> check_empty(std::string directory);
     void touch_directory(const NodePtr& directory);
     Task<void> store_times_later(NodePtr directory);
     Task<void> store_times(NodePtr directory);

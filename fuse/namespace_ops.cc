@@ -238,8 +238,9 @@ Task<Answer<>> FileSystem::remove_directory(NodeId parent, std::string name) {
     ANSWER(const auto there, co_await resolve(directory, std::move(name), true));
     const auto& child = there.node;
     if (!child->directory) co_return refuse(ENOTDIR);
-    ANSWER_VOID(co_await keep_directory(directory));
     ANSWER(auto key, key_of(*child));
+    if (directory->entry.implied) ANSWER_VOID(co_await check_empty(key));
+    ANSWER_VOID(co_await keep_directory(directory));
     const auto removed = co_await store_.remove(key, now_ns());
     ahead_.change(key);
     if (!removed && (removed.error().is(base::Code::conflict, base::Subject::object) ||
@@ -272,7 +273,8 @@ Task<Answer<>> FileSystem::rename(NodeId parent, std::string name, NodeId new_pa
     if (there && exclusive) co_return refuse(EEXIST);
     if (there && there->node == moved.node) co_return Answer<>();
     if (there && there->node->directory != directory) co_return refuse(directory ? ENOTDIR : EISDIR);
-    ANSWER_VOID(key_for_new(*to, new_name, directory));
+    ANSWER(const auto key, key_for_new(*to, new_name, directory));
+    if (there && directory) ANSWER_VOID(co_await check_empty(key));
     ANSWER_VOID(co_await keep_directory(from));
     ANSWER_VOID(co_await commit_below(moved.node));
     if (there) ANSWER_VOID(co_await hold_content(there->node));

@@ -23,8 +23,7 @@ Task<fuse::Answer<std::vector<Play::Entry>>> Play::names(int mount, fuse::NodeId
         const auto take = [&](const fuse::DirectoryEntry& entry) {
             if (taken++ == room) return more = true, false;
             offset = entry.next;
-            if (entry.name != "." && entry.name != "..")
-                out.push_back({entry.name, S_ISDIR(entry.found.stat.st_mode)});
+            if (entry.name != "." && entry.name != "..") out.push_back({entry.name, S_ISDIR(entry.found.stat.st_mode)});
             return true;
         };
         const auto done = co_await system.read_directory(directory, offset, room % 2 == 1, take);

@@ -67,7 +67,9 @@ Task<std::string> Play::change(Step step) {
         done = co_await system.write(open->file, offset, base::Buffer::copy_of(step.bytes), append);
     }
     const bool gone = model_.keys_of(open->inode).empty();
-    const auto allowed = gone ? std::vector{0, ESTALE, ENOENT} : mine->disturbed ? std::vector{0, ESTALE} : std::vector{0};
+    const auto allowed = gone              ? std::vector{0, ESTALE, ENOENT}
+                         : mine->disturbed ? std::vector{0, ESTALE}
+                                           : std::vector{0};
     const auto wrong = judge(error_of(done), allowed);
     if (!wrong.empty() || !done) co_return wrong;
     if (append && !mine->changed) mine->appended_from = mine->content.size();
@@ -113,7 +115,8 @@ Task<std::string> Play::store(Step step) {
     auto& open = slot(step);
     if (!open) co_return "";
     const bool closes = step.act == Act::close;
-    const auto done = closes ? co_await files(step.mount).flush(open->file) : co_await files(step.mount).sync(open->file);
+    const auto done =
+        closes ? co_await files(step.mount).flush(open->file) : co_await files(step.mount).sync(open->file);
     const auto* const mine = state(step.mount, open->inode);
     const bool gone = model_.keys_of(open->inode).empty();
     const auto wrong = judge(error_of(done), gone || mine->disturbed ? std::vector{0, ESTALE} : std::vector{0});

@@ -35,13 +35,21 @@ Task<void> Play::stored_below(int mount, std::string key, int error) {
     for (const auto& [inode, mine] : model_.open[static_cast<std::size_t>(mount)]) inodes.push_back(inode);
     for (const auto& inode : inodes) {
         const auto* const mine = state(mount, inode);
+        if (!mine->changed) continue;
+        bool below = false;
+        std::string elsewhere;
         for (const auto& one : model_.keys_of(inode)) {
-            if (!concerns(one, key) || !mine->changed) continue;
-            // When the call failed, some may be stored and some not.
-            const auto there = all.find(one);
-            if (error == 0 || (there != all.end() && there->second == mine->content && mine->content != inode->content))
-                model_.commit(mount, inode);
+            const bool here = concerns(one, key);
+            below = below || here;
+            if (!here || error != 0) elsewhere = one;
         }
+        if (!below) continue;
+        // When the call failed, some may be stored and some not; and what has another name need not be stored before a
+        // directory moves.
+        const bool sure = error == 0 && (elsewhere.empty() || !key.ends_with('/'));
+        const auto there = all.find(elsewhere);
+        const bool stored = there != all.end() && there->second == mine->content && mine->content != inode->content;
+        if (sure || stored) model_.commit(mount, inode);
     }
 }
 
@@ -101,8 +109,9 @@ Task<std::string> Play::remove(Step step) {
     if (!at.there) co_return judge(error_of(done), {at.name.size() > 255 ? ENAMETOOLONG : ENOENT});
     const bool full = directory && model_.anything_below(at.there->key);
     const auto wrong = judge(error_of(done), {full ? ENOTEMPTY : 0});
-    if (wrong.empty()) model_.keep_directory(at.parent_key);
-    if (wrong.empty() && done) model_.take_away(at.there->key, step.mount);
+    if (!wrong.empty() || !done) co_return wrong;
+    model_.keep_directory(at.parent_key);
+    model_.take_away(at.there->key, step.mount);
     co_return wrong;
 }
 
@@ -139,15 +148,14 @@ Task<std::string> Play::rename_over(Step step, Located from, Located to) {
     } else if (error == 0 && directory && model_.anything_below(key)) {
         expected = ENOTEMPTY;
     }
-    const auto done = co_await files(step.mount)
-                          .rename(from.parent, from.name, to.parent, to.name, exclusive ? RENAME_NOREPLACE : 0);
+    const auto done =
+        co_await files(step.mount).rename(from.parent, from.name, to.parent, to.name, exclusive ? RENAME_NOREPLACE : 0);
     const auto allowed = moves ? with_stale({expected}, step.mount, from.there->key) : std::vector{expected};
     const auto wrong = judge(error_of(done), allowed);
     if (!wrong.empty() || !moves) co_return wrong;
-    if (done || done.error() == ENOTEMPTY || done.error() == ESTALE) {
-        model_.keep_directory(from.parent_key);
-        co_await stored_below(step.mount, from.there->key, done ? 0 : done.error() == ESTALE ? ESTALE : 0);
-    }
+    if (!done && done.error() != ESTALE) co_return "";
+    model_.keep_directory(from.parent_key);
+    co_await stored_below(step.mount, from.there->key, error_of(done));
     if (!done) co_return "";
     if (directory) {
         model_.move_directory(from.there->key, key, step.mount);
@@ -166,8 +174,8 @@ Task<std::string> Play::exchange(Step step) {
     if (!first.wrong.empty() || !first.there || first.there->directory) co_return first.wrong;
     const auto second = co_await locate(step.mount, two);
     if (!second.wrong.empty() || !second.there || second.there->directory) co_return second.wrong;
-    const auto done = co_await files(step.mount)
-                          .rename(first.parent, first.name, second.parent, second.name, RENAME_EXCHANGE);
+    const auto done =
+        co_await files(step.mount).rename(first.parent, first.name, second.parent, second.name, RENAME_EXCHANGE);
     auto allowed = with_stale({0}, step.mount, first.there->key);
     allowed = with_stale(allowed, step.mount, second.there->key);
     const auto wrong = judge(error_of(done), allowed);

@@ -8,8 +8,8 @@ namespace larder::model_test {
 Play::Play(io::Env& env, std::unique_ptr<Doors> doors, bool patient)
     : env_(env), doors_(std::move(doors)), patient_(patient), tasks_(env.executor) {
     for (std::size_t i = 0; i < 2; ++i) {
-        mounts_[i] = std::make_unique<fuse::FileSystem>(env, doors_->store(static_cast<int>(i)), fuse::Options{},
-                                                        silent_);
+        mounts_[i] =
+            std::make_unique<fuse::FileSystem>(env, doors_->store(static_cast<int>(i)), fuse::Options{}, silent_);
         tasks_.spawn(mounts_[i]->follow_changes());
     }
 }

@@ -45,7 +45,7 @@ class Play {
         fuse::NodeId parent = 0;
         std::string parent_key;
         std::string name;
-        fuse::NodeId node = 0;       // when something is there
+        fuse::NodeId node = 0;  // when something is there
         std::optional<Shown> there;
     };
     struct Entry {

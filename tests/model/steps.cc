@@ -7,10 +7,10 @@ namespace larder::model_test {
 namespace {
 
 constexpr std::array<const char*, 28> kNames = {
-    "create",   "create O_EXCL", "open",        "open O_TRUNC", "open O_APPEND", "write",     "write at end",
-    "ftruncate", "punch",        "fsync",       "close",        "unlink",        "rename",    "rename NOREPLACE",
-    "exchange", "mkdir",         "rmdir",       "symlink",      "link",          "truncate",  "chmod",
-    "setxattr", "removexattr",   "forget",      "S3 PUT",       "S3 DELETE",     "S3 DELETE many", "S3 COPY"};
+    "create",    "create O_EXCL", "open",   "open O_TRUNC", "open O_APPEND", "write",          "write at end",
+    "ftruncate", "punch",         "fsync",  "close",        "unlink",        "rename",         "rename NOREPLACE",
+    "exchange",  "mkdir",         "rmdir",  "symlink",      "link",          "truncate",       "chmod",
+    "setxattr",  "removexattr",   "forget", "S3 PUT",       "S3 DELETE",     "S3 DELETE many", "S3 COPY"};
 
 class Maker {
  public:
@@ -33,9 +33,20 @@ class Maker {
         return bits[roll(roll(2) == 0 ? 2 : 5)];
     }
     std::string segment() {
-        static const std::array<std::string, 14> bits = {
-            "", ".", "..", "%obj", "a%obj", "%dot", "%dotdot%", "%empty", "\x01", "a%", std::string(300, 'l'),
-            "\xc3\xa9", "%long-", "b%obj%obj"};
+        static const std::array<std::string, 14> bits = {"",
+                                                         ".",
+                                                         "..",
+                                                         "%obj",
+                                                         "a%obj",
+                                                         "%dot",
+                                                         "%dotdot%",
+                                                         "%empty",
+                                                         "\x01",
+                                                         "a%",
+                                                         std::string(300, 'l'),
+                                                         "\xc3\xa9",
+                                                         "%long-",
+                                                         "b%obj%obj"};
         if (hostile_ == 0 || roll(3) != 0) return tame();
         if (roll(6) == 0) return longest();
         return bits[roll(bits.size())];
@@ -47,9 +58,19 @@ class Maker {
         return out;
     }
     std::string name() {
-        static const std::array<std::string, 13> bits = {
-            "%obj", "a%obj", "a%obj%", "%dot", "%dot%", "%empty", "%empty%", "\x01", "a%", "\xff",
-            std::string(255, 'l'), std::string(256, 'l'), "%dotdot"};
+        static const std::array<std::string, 13> bits = {"%obj",
+                                                         "a%obj",
+                                                         "a%obj%",
+                                                         "%dot",
+                                                         "%dot%",
+                                                         "%empty",
+                                                         "%empty%",
+                                                         "\x01",
+                                                         "a%",
+                                                         "\xff",
+                                                         std::string(255, 'l'),
+                                                         std::string(256, 'l'),
+                                                         "%dotdot"};
         if (hostile_ == 0 || roll(5) != 0) return tame();
         return bits[roll(bits.size())];
     }
@@ -67,12 +88,15 @@ class Maker {
 
     Step step() {
         static const std::array<Act, 47> acts = {
-            Act::create, Act::create, Act::create, Act::create_new, Act::open, Act::open, Act::open_cut,
-            Act::open_append, Act::open_append, Act::write, Act::write, Act::write, Act::append_end, Act::append_end,
-            Act::cut_open, Act::punch, Act::sync, Act::close, Act::close, Act::close, Act::unlink, Act::unlink,
-            Act::rename, Act::rename, Act::rename, Act::rename_new, Act::exchange, Act::mkdir, Act::mkdir, Act::rmdir,
-            Act::symlink, Act::link, Act::link, Act::cut, Act::cut, Act::chmod, Act::set_xattr, Act::remove_xattr,
-            Act::forget, Act::s3_put, Act::s3_put, Act::s3_put, Act::s3_put, Act::s3_delete, Act::s3_delete,
+            Act::create,         Act::create,    Act::create,       Act::create_new,  Act::open,
+            Act::open,           Act::open_cut,  Act::open_append,  Act::open_append, Act::write,
+            Act::write,          Act::write,     Act::append_end,   Act::append_end,  Act::cut_open,
+            Act::punch,          Act::sync,      Act::close,        Act::close,       Act::close,
+            Act::unlink,         Act::unlink,    Act::rename,       Act::rename,      Act::rename,
+            Act::rename_new,     Act::exchange,  Act::mkdir,        Act::mkdir,       Act::rmdir,
+            Act::symlink,        Act::link,      Act::link,         Act::cut,         Act::cut,
+            Act::chmod,          Act::set_xattr, Act::remove_xattr, Act::forget,      Act::s3_put,
+            Act::s3_put,         Act::s3_put,    Act::s3_put,       Act::s3_delete,   Act::s3_delete,
             Act::s3_delete_many, Act::s3_copy};
         Step out;
         out.act = acts[roll(acts.size())];
@@ -124,8 +148,8 @@ std::vector<Step> make_steps(std::uint64_t seed) {
 std::string describe(const Step& step) {
     const std::string door = step.act >= Act::s3_put ? "" : step.mount == 0 ? "first: " : "second: ";
     return door + kNames[static_cast<std::size_t>(step.act)] + " slot " + std::to_string(step.slot) + " a " +
-           place(step.a, step.pick_a) + " b " + place(step.b, step.pick_b) + " offset " +
-           std::to_string(step.offset) + " size " + std::to_string(step.size) + " bytes " + quoted(step.bytes) +
+           place(step.a, step.pick_a) + " b " + place(step.b, step.pick_b) + " offset " + std::to_string(step.offset) +
+           " size " + std::to_string(step.size) + " bytes " + quoted(step.bytes) +
            (step.check ? "" : " (not compared)");
 }
 

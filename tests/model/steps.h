@@ -8,9 +8,34 @@
 namespace larder::model_test {
 
 enum class Act : std::uint8_t {
-    create, create_new, open, open_cut, open_append, write, append_end, cut_open, punch, sync, close,  // by slot
-    unlink, rename, rename_new, exchange, mkdir, rmdir, symlink, link, cut, chmod, set_xattr, remove_xattr, forget,
-    s3_put, s3_delete, s3_delete_many, s3_copy,
+    create,
+    create_new,
+    open,
+    open_cut,
+    open_append,
+    write,
+    append_end,
+    cut_open,
+    punch,
+    sync,
+    close,  // by slot
+    unlink,
+    rename,
+    rename_new,
+    exchange,
+    mkdir,
+    rmdir,
+    symlink,
+    link,
+    cut,
+    chmod,
+    set_xattr,
+    remove_xattr,
+    forget,
+    s3_put,
+    s3_delete,
+    s3_delete_many,
+    s3_copy,
 };
 
 struct Step {

@@ -81,6 +81,17 @@ TEST_CASE("a file that was looked at does not hide the directory that has come b
     CHECK(*mount.get("a") == "z");
 }
 
+TEST_CASE("a removal that is refused leaves no object behind", "[fuse]") {
+    test::World world;
+    test::MemoryFiles store(world.env());
+    store.put("a/b/c", "x");
+    store.put("d/e/f", "y");
+    Mount mount(world, store);
+    CHECK(mount.rmdir("a/b").error() == ENOTEMPTY);
+    CHECK(mount.rename("a/b", "d/e").error() == ENOTEMPTY);
+    CHECK(store.keys() == std::vector<std::string>{"a/b/c", "d/e/f"});
+}
+
 TEST_CASE("a name that is cut short changes its own object, not the one its beginning names", "[fuse]") {
     test::World world;
     test::MemoryFiles store(world.env());
