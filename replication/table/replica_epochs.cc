@@ -38,11 +38,11 @@ std::optional<Result<Reply>> Replica::refused(Heading heading, const std::string
 
 std::optional<Result<Reply>> Replica::refused(quorum::Epoch epoch, quorum::Slot slot) const {
     const auto standing = epochs_->standing(slot);
-    const bool older = epoch < epochs_->fence() && rules_.epochs_fence;
-    if (older || standing == quorum::Standing::absent) {
+    const bool behind = epoch < epochs_->fence() || standing == quorum::Standing::absent;
+    if (behind && rules_.epochs_fence) {
         return Reply{.ok = false, .stale = true, .epoch = epochs_->fence(), .rows = {}};
     }
-    if (standing == quorum::Standing::votes) return std::nullopt;
+    if (standing != quorum::Standing::waits) return std::nullopt;
     return base::fail(Code::overloaded, Subject::node, "this replica is being brought up to date");
 }
 
@@ -92,8 +92,8 @@ io::Task<Result<Reply>> Replica::absorb_now(TableId table, Tag tag, Proposal pro
     tags_.see(std::max(tag, fence));
     const auto partition = placement_.partition_of(proposal.key.partition_key);
     auto reply = std::make_shared<Reply>();
-    CO_TRY_VOID(co_await store_.apply(
-        table, partition, [=, proposal = std::move(proposal)](RowAccess& rows) -> Result<void> {
+    CO_TRY_VOID(
+        co_await store_.apply(table, partition, [=, proposal = std::move(proposal)](RowAccess& rows) -> Result<void> {
             *reply = {};
             AcceptRequest request{AcceptKind::write_back, tag, {}};
             TRY(auto row, judge_accept(rows, proposal, request, newest, rules));

@@ -103,7 +103,8 @@ class ChangingCluster final : public Gateways {
             for (std::size_t i = 1; i <= count; ++i) all.push_back(static_cast<io::NodeNumber>(i));
             return all;
         };
-        keeper.gossip_every = times(10);
+        // In every fourth run layouts are told slowly, so that many coordinators are behind.
+        keeper.gossip_every = times(options_.seed % 4 == 3 ? 150 : 10);
         keeper.call_timeout = times(20);
         keeper.joint = options_.joint;
         keeper.wipes = options_.wipes;
@@ -114,7 +115,8 @@ class ChangingCluster final : public Gateways {
                           .look_every = times(20),
                           .call_timeout = times(30),
                           .rules = options_.rules};
-        setting_.reconciler.every = times(40);
+        // And in every fourth replicas compare all the time.
+        setting_.reconciler.every = times(options_.seed % 4 == 2 ? 4 : 40);
         setting_.reconciler.page_rows = 1 + world_.dice.below(3);
         setting_.reconciler.bits = 2;
         setting_.reconciler.call_timeout = times(30);
