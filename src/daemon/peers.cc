@@ -58,9 +58,7 @@ Peers::Peers(io::RealEnv& world, rpc::NodeKey key, std::string meta_folder, mode
     env_ = std::make_unique<io::Env>(
         io::Env{outer.executor, outer.clock, outer.random, outer.disk, *network_, outer.blocking});
     network_->on_change([this](NodeNumber peer, bool) { last_seen_[peer] = world_.env().clock.wall_now(); });
-    network_->serve(kProgressMethod, [this](NodeNumber, io::Message) -> Task<Result<io::Message>> {
-        co_return io::Message{encode(own_progress()), {}};
-    });
+    network_->serve(kProgressMethod, [this](NodeNumber, io::Message) { return tell_progress(); });
     use_members();
 }
 
@@ -189,6 +187,10 @@ cluster::CatchingUp Peers::own_progress() {
         out.seconds_left = static_cast<std::uint64_t>((1 - out.share) / gained * seconds) + 1;
     }
     return out;
+}
+
+Task<Result<io::Message>> Peers::tell_progress() {
+    co_return io::Message{encode(own_progress()), {}};
 }
 
 std::optional<cluster::CatchingUp> Peers::catching_up(NodeNumber member) const {

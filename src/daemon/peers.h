@@ -68,6 +68,7 @@ class Peers final : public engine::Contacts, public quorum::Distances, public co
     void keep_file();
     io::Task<void> ask_one(io::NodeNumber node);
     cluster::CatchingUp own_progress();
+    io::Task<base::Result<io::Message>> tell_progress();
 
     io::RealEnv& world_;
     rpc::NodeKey key_;

@@ -22,7 +22,8 @@ ROOMS = {
     "replication/spread": {"replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/model": {"replication/table", "replication/layout", "src/codec"},
     "replication/control": {"replication/model", "replication/table", "replication/layout", "src/codec", "src/io"},
-    "replication": {"replication/model", "replication/table", "replication/block", "replication/quorum", "src/db", "src/codec", "src/io"},
+    "replication": {"replication/model", "replication/table", "replication/spread", "replication/block", "replication/cluster",
+                    "replication/layout", "replication/quorum", "src/db", "src/codec", "src/io"},
     "replication/remote": {"src/rpc", "src/codec", "src/io"},
     "replication/read_cache": {"replication", "src/codec", "src/io"},
     "replication/write_behind": {"replication/remote", "replication", "src/codec", "src/io"},
@@ -32,7 +33,7 @@ ROOMS = {
     "src/daemon": {"src/rpc", "replication/remote", "replication/control", "s3", "src/admin", "src/http", "src/io", "replication"},
 }
 # Headers by which replication is entered from outside.
-FRONT = ("replication/engine.h", "replication/files.h", "replication/cluster.h", "replication/cluster_rows.h",
+FRONT = ("replication/engine.h", "replication/files.h", "replication/cluster.h", "replication/cluster_rows.h", "replication/contacts.h",
          "replication/control/control.h", "replication/control/alone.h", "replication/remote/file_server.h",
          "replication/remote/remote_store.h", "replication/read_cache/read_cache.h",
          "replication/write_behind/write_behind.h")

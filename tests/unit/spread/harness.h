@@ -91,7 +91,7 @@ class TestEpochs final : public quorum::Epochs {
     TestEpochs(Cluster& cluster, TestPlacement& placement) : cluster_(cluster), placement_(placement) {}
     quorum::Epoch epoch() const override { return placement_.epoch(); }
     quorum::Epoch fence() const override { return placement_.epoch(); }
-    quorum::Standing standing(quorum::Partition, bool) const override { return quorum::Standing::votes; }
+    quorum::Standing standing(quorum::Slot) const override { return quorum::Standing::votes; }
     io::Task<base::Result<void>> catch_up(io::NodeNumber from) override;
 
  private:
