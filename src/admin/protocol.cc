@@ -74,7 +74,7 @@ std::vector<ProblemKind> cluster_kinds() {
         {"wrong-cluster", 403, Exit::not_allowed, {"larder invite"}},
         {"not-accepted", 409, Exit::conflict, {"larder status"}},
         {"clock-skew", 409, Exit::conflict, {"apt install chrony", "larder join TOKEN"}},
-        {"same-place", 409, Exit::needs_yes, {"larder join TOKEN --place PLACE", "larder join TOKEN --yes"}},
+        {"same-place", 409, Exit::needs_yes, {"larder join TOKEN --place PLACE", "larder join TOKEN --same-place"}},
         {"capacity-too-big", 400, Exit::usage, {"df -h"}},
     };
 }

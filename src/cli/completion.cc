@@ -10,7 +10,7 @@ _larder() {
     local current=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local verbs=""
     case $COMP_CWORD:$first in
-        1:*) verbs="bucket cat completion cp init invite key layout leave ls mount node rm server snapshot stat status umount verify version" ;;
+        1:*) verbs="bucket cat completion cp init invite join key layout leave ls mount node rm server snapshot stat status umount verify version" ;;
         2:bucket) verbs="create delete ls quota rename show" ;;
         2:key) verbs="allow create delete deny disable enable import ls show" ;;
         2:invite) verbs="ls revoke" ;;
@@ -38,7 +38,7 @@ constexpr std::string_view kZsh = R"sh(#compdef larder
 _larder() {
     local -a verbs
     case $CURRENT:$words[2] in
-        2:*) verbs=(bucket cat completion cp init invite key layout leave ls mount node rm server snapshot stat status umount verify version) ;;
+        2:*) verbs=(bucket cat completion cp init invite join key layout leave ls mount node rm server snapshot stat status umount verify version) ;;
         3:bucket) verbs=(create delete ls quota rename show) ;;
         3:key) verbs=(allow create delete deny disable enable import ls show) ;;
         3:invite) verbs=(ls revoke) ;;
@@ -58,7 +58,7 @@ _larder "$@"
 
 constexpr std::string_view kFish =
     R"sh(# fish completion for larder: larder completion fish > ~/.config/fish/completions/larder.fish
-complete -c larder -f -n __fish_use_subcommand -a "bucket cat completion cp init invite key layout leave ls mount node rm server snapshot stat status umount verify version"
+complete -c larder -f -n __fish_use_subcommand -a "bucket cat completion cp init invite join key layout leave ls mount node rm server snapshot stat status umount verify version"
 complete -c larder -f -n "__fish_seen_subcommand_from bucket" -a "create delete ls quota rename show"
 complete -c larder -f -n "__fish_seen_subcommand_from key" -a "allow create delete deny disable enable import ls show"
 complete -c larder -f -n "__fish_seen_subcommand_from invite" -a "ls revoke"

@@ -60,8 +60,9 @@ Done make_invite(Session& session, const InviteWish& wish) {
     }
     std::cout << "Run this on the new machine (valid " << wish.valid << ", works "
               << (wish.uses == 1 ? "once" : std::to_string(wish.uses) + " times")
-              << "):\n\n  sudo apt install larder-server && sudo -u larder larder join " << token
-              << "\n\nIt carries how to reach this machine, a fingerprint of the cluster and a secret.\n"
+              << "):\n\n  sudo -u larder larder join " << token
+              << "\n\nWhere the package has set up a node of its own, that goes first: man larder-join.\n"
+              << "It carries how to reach this machine, a fingerprint of the cluster and a secret.\n"
               << "Anyone who has it can join. Withdraw it with: larder invite revoke "
               << text_of(made, "id").substr(0, kIdShown) << '\n';
     return Exit::done;

@@ -3,7 +3,7 @@
 // TLS proves the two node keys. Over it, first the cluster proves that it keeps the invitation (it knows the public key
 // that follows from the secret, which only members do), then the machine proves that it has the secret itself, by a
 // signature. Both proofs are over the connection's own secret, both node keys and the cluster's fingerprint, so that
-// they are worth nothing on another connection, to another node, or later. docs/decisions/0030.
+// they are worth nothing on another connection, to another node, or later. docs/decisions/0036.
 #pragma once
 
 #include "src/io/real_env.h"

@@ -10,7 +10,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Their words are another program's, and so is their --help.
-HANDED_ON = {"init": "larderd", "server": "larderd", "mount": "larder-mount"}
+HANDED_ON = {"init": "larderd", "join": "larderd", "server": "larderd", "mount": "larder-mount"}
 
 
 class Programs:
