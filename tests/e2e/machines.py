@@ -132,8 +132,16 @@ class Cluster:
         return json.loads(self.machines[0].cli("--json", "invite"))["token"]
 
     def add(self, machine):
-        machine.join(self.invite())
+        """As its message says, a join that did not reach the cluster is made again with the same token."""
+        token = self.invite()
+        until(lambda: self.joined(machine, token), f"{machine.name} does not reach the cluster")
         machine.start()
+
+    @staticmethod
+    def joined(machine, token):
+        done = machine.join(token, check=False)
+        assert done.returncode == 0 or b"[cannot-reach]" in done.stderr, f"{machine.name} was not let in: {done}"
+        return done.returncode == 0
 
     def running(self):
         return [m for m in self.machines if m.running]
