@@ -10,6 +10,21 @@ using base::Subject;
 using base::Tag;
 using quorum::Slot;
 
+namespace {
+
+// Slots worked on at a time. Most hold little, so that one after another would take their number of round trips.
+constexpr int kSlotsAtOnce = 16;
+
+}  // namespace
+
+// Slots that several tasks share out among themselves.
+struct Mover::Work {
+    quorum::Epoch epoch;
+    std::vector<Slot> slots;
+    std::size_t next = 0;
+    bool all = true;  // none failed
+};
+
 // What the sources say of one place.
 struct Mover::Seen {
     Tag acc, fence;
@@ -63,21 +78,11 @@ io::Task<bool> Mover::bring_all(quorum::Epoch epoch) {
         co_await measure(epoch, slots);
     }
     progress_.idle = slots.empty();
-    bool all = true;
-    for (const auto slot : slots) {
-        if (keeper_.epoch() != epoch) co_return false;
-        const auto brought =
-            keeper_.is_wiping(slot) ? base::fail(Code::overloaded, "still being wiped") : co_await bring(slot, epoch);
-        all = all && brought;
-        if (!brought || keeper_.epoch() != epoch) continue;
-        ++progress_.slots_done;
-        done_[slot] = epoch;
-        if (keeper_.lost(slot)) {
-            const auto noted = co_await keeper_.recovered(slot);
-            all = all && noted;
-        }
-    }
-    if (!all || keeper_.epoch() != epoch) co_return false;
+    const auto work = std::make_shared<Work>(Work{epoch, slots});
+    io::TaskGroup tasks(env_.executor);
+    for (int i = 0; i < kSlotsAtOnce; ++i) tasks.spawn(bring_some(work));
+    co_await tasks.join();
+    if (!work->all || keeper_.epoch() != epoch) co_return false;
     // What was lost where there are no others to ask, nobody has.
     for (const auto slot : keeper_.to_recover()) {
         if (!keeper_.is_wiping(slot) && keeper_.sources_of(slot).empty()) (void)co_await keeper_.recovered(slot);
@@ -87,14 +92,37 @@ io::Task<bool> Mover::bring_all(quorum::Epoch epoch) {
     co_return told.has_value();
 }
 
+io::Task<void> Mover::bring_some(std::shared_ptr<Work> work) {
+    while (work->next < work->slots.size() && keeper_.epoch() == work->epoch) {
+        const auto slot = work->slots[work->next++];
+        const auto brought = keeper_.is_wiping(slot) ? base::fail(Code::overloaded, "still being wiped")
+                                                     : co_await bring(slot, work->epoch);
+        if (!brought) work->all = false;
+        if (!brought || keeper_.epoch() != work->epoch) continue;
+        ++progress_.slots_done;
+        done_[slot] = work->epoch;
+        if (!keeper_.lost(slot)) continue;
+        const auto noted = co_await keeper_.recovered(slot);
+        if (!noted) work->all = false;
+    }
+}
+
 // How much there is to bring, as the first source of each slot has it.
 io::Task<void> Mover::measure(quorum::Epoch epoch, std::vector<Slot> slots) {
     progress_.slots_total = slots.size();
-    for (const auto slot : slots) {
+    const auto work = std::make_shared<Work>(Work{epoch, std::move(slots)});
+    io::TaskGroup tasks(env_.executor);
+    for (int i = 0; i < kSlotsAtOnce; ++i) tasks.spawn(measure_some(work));
+    co_await tasks.join();
+}
+
+io::Task<void> Mover::measure_some(std::shared_ptr<Work> work) {
+    while (work->next < work->slots.size() && progress_.epoch == work->epoch) {
+        const auto slot = work->slots[work->next++];
         const auto nodes = asked_of(slot);
         if (nodes.empty()) continue;
-        const auto size = co_await sync_.digest_of(nodes.front(), epoch, slot, 0);
-        if (!size || progress_.epoch != epoch) continue;
+        const auto size = co_await sync_.digest_of(nodes.front(), work->epoch, slot, 0);
+        if (!size || progress_.epoch != work->epoch) continue;
         progress_.keys_total += size->rows;
         progress_.bytes_total += size->bytes;
     }

@@ -41,10 +41,13 @@ class Mover {
     const MoverProgress& progress() const { return progress_; }
 
  private:
+    struct Work;
     struct Page;
     struct Seen;
     io::Task<bool> bring_all(quorum::Epoch epoch);
+    io::Task<void> bring_some(std::shared_ptr<Work> work);
     io::Task<void> measure(quorum::Epoch epoch, std::vector<quorum::Slot> slots);
+    io::Task<void> measure_some(std::shared_ptr<Work> work);
     io::Task<base::Result<void>> bring(quorum::Slot slot, quorum::Epoch epoch);
     io::Task<base::Result<Page>> next_page(quorum::Slot slot, quorum::Epoch epoch, std::vector<io::NodeNumber> nodes,
                                            std::string from);

@@ -13,6 +13,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import applications  # noqa: E402
+import cluster  # noqa: E402
 import damage  # noqa: E402
 import folder_faults  # noqa: E402
 import folder_model  # noqa: E402
@@ -325,7 +326,7 @@ def main():
     parser.add_argument("-k", default="")
     arguments = parser.parse_args()
     known = sorted({**globals(), **vars(damage), **vars(mount), **vars(applications),
-                    **vars(folder_faults), **vars(folder_model)}.items())
+                    **vars(folder_faults), **vars(folder_model), **vars(cluster)}.items())
     tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n]
     failed = 0
     for name, test in tests:
