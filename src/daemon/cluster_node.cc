@@ -63,6 +63,17 @@ Started ClusterNode::complete(engine::Options& options, bool create) {
     return {};
 }
 
+Started ClusterNode::listen() {
+    if (config_.rpc_address == "none") return {};
+    const auto listening = peers_->network().door().listen(config_.rpc_address);
+    if (listening) return {};
+    auto problem = admin::problem_of(listening.error());
+    if (listening.error().code == base::Code::already_exists) {
+        problem = admin::make_problem("address-in-use", listening.error().message);
+    }
+    return std::unexpected(std::move(problem));
+}
+
 Task<Started> ClusterNode::start(engine::Engine& engine, bool create) {
     const auto status = co_await engine.status();
     if (!status) co_return std::unexpected(admin::problem_of(status.error()));
@@ -83,14 +94,6 @@ Task<Started> ClusterNode::start(engine::Engine& engine, bool create) {
     }
     if (config_.init) co_return Started();
     if (config_.rpc_address != "none") {
-        const auto listening = peers_->network().door().listen(config_.rpc_address);
-        if (!listening) {
-            auto problem = admin::problem_of(listening.error());
-            if (listening.error().code == base::Code::already_exists) {
-                problem = admin::make_problem("address-in-use", listening.error().message);
-            }
-            co_return std::unexpected(std::move(problem));
-        }
         peers_->advertise(machine_.addresses);
         door_ = std::make_unique<rpc::JoinDoor>(world_, peers_->network().door(), key_.id(),
                                                 join_rules(*control_, fingerprint_of(peers_->founder())));

@@ -16,6 +16,9 @@ class ClusterNode {
 
     // What the engine needs to know of the cluster. Problems of the machine: capacity-too-big.
     Started complete(engine::Options& options, bool create);
+    // Other members may come from now on: before the engine is opened, since it waits for word from them, as theirs do
+    // when all start at once.
+    Started listen();
     io::Env& env() { return peers_->env(); }
     // The engine is open: the control plane begins, and others are let in. `create`: this node is new.
     io::Task<Started> start(engine::Engine& engine, bool create);

@@ -33,7 +33,11 @@ class Daemon {
     int run() {
         // Posted, so that a start that fails at once ends a loop that runs already.
         world_.env().executor.post([this] { tasks_.spawn(main_task()); });
-        world_.on_stop_signal([this] { stop_requested_.set(io::Done{}); });
+        world_.on_stop_signal([this] {
+            // A start may wait for other members; nothing is under way that a sudden end could harm.
+            if (!started_) std::_Exit(0);
+            stop_requested_.set(io::Done{});
+        });
         world_.run();
         return exit_;
     }
@@ -41,6 +45,7 @@ class Daemon {
  private:
     io::Task<void> main_task() {
         auto started = config_.join_token.empty() ? co_await start() : co_await join_cluster(world_, config_);
+        started_ = true;
         if (!started) {
             exit_ = report(started.error());
         } else if (!config_.init && config_.join_token.empty()) {
@@ -71,6 +76,9 @@ class Daemon {
         if (!node) co_return std::unexpected(open_problem(node.error()));
         node_ = std::move(*node);
         if (auto ready = node_->complete(options, create); !ready) co_return ready;
+        if (!config_.init) {
+            if (auto listening = node_->listen(); !listening) co_return listening;
+        }
         auto opened = co_await engine::make_engine(node_->env(), metrics_, options);
         if (!opened) co_return std::unexpected(open_problem(opened.error()));
         engine_ = std::move(*opened);
@@ -287,6 +295,7 @@ class Daemon {
     std::unique_ptr<admin::AdminApi> admin_;
     std::unique_ptr<remote::FileServer> files_;
     io::TaskGroup tasks_;
+    bool started_ = false;
     int exit_ = 0;
 };
 
