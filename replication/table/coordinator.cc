@@ -162,10 +162,14 @@ io::Task<Result<Row>> Coordinator::read(RowKey key, bool with_body) {
         again.push_back(same_again(key, newest.row));
         CO_TRY(const auto written,
                co_await accept(std::move(set), AcceptKind::write_back, newest.row.row.acc, std::move(again)));
-        if (written.reached()) co_return row_of(std::move(newest.row));
-        co_return co_await settle(std::move(key));
+        if (written.stored() || (written.reached() && !options_.rules.read_rejects_superseded)) {
+            co_return row_of(std::move(newest.row));
+        }
+        // Superseded somewhere: a newer value is there. One that has not read before it wrote may lie below a write
+        // that had ended before it began, so it is no answer; what is newer is.
+        if (!written.reached()) co_return co_await settle(std::move(key));
     }
-    co_return no_quorum();
+    co_return co_await settle(std::move(key));
 }
 
 io::Task<Result<Tag>> Coordinator::write(RowKey key, std::optional<Value> value) {

@@ -18,6 +18,12 @@ struct Coordinator::Round {
     bool reached() const {
         return set->reached([this](std::size_t member) { return ok(member); });
     }
+    // Every quorum holds what was sent: none of those that count has called it superseded.
+    bool stored() const {
+        return set->reached([this](std::size_t member) {
+            return ok(member) && std::ranges::none_of(replies[member]->rows, &RowReply::superseded);
+        });
+    }
     // Every member said ok.
     bool all() const {
         return std::all_of(replies.begin(), replies.end(), [](const auto& r) { return r && r->ok; });

@@ -10,6 +10,7 @@ struct Rules {
     bool write_back_obeys_fence = true;  // a reader's write-back is refused below the fence
     bool superseded_obeys_fence = true;  // an old write is "overwritten already" only if it is not below the fence
     bool optimistic_is_not_superseded = true;  // a write without a read first is refused where a newer value is
+    bool read_rejects_superseded = true;       // a reader does not return what a newer value has superseded
     bool read_writes_back = true;              // a value not at a quorum is put there before it is returned
     bool ambiguous_is_not_resent = true;       // a write of unknown fate is settled, never sent under a new tag
     bool conditional_promises = true;          // a conditional write promises before it decides
