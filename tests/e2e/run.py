@@ -324,10 +324,12 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--label", default="")
     parser.add_argument("-k", default="")
+    parser.add_argument("--without", default="", help="leaves out tests with this in their name")
     arguments = parser.parse_args()
     known = sorted({**globals(), **vars(damage), **vars(mount), **vars(applications),
                     **vars(folder_faults), **vars(folder_model), **vars(cluster)}.items())
-    tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n]
+    tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n
+             and not (arguments.without and arguments.without in n)]
     failed = 0
     for name, test in tests:
         daemon = Daemon(os.path.abspath(arguments.bin))
