@@ -8,12 +8,11 @@ namespace larder::engine {
 
 namespace {
 
-constexpr io::NodeNumber kSelf = 1;
 constexpr int kFormat = 1;
 constexpr auto kFloorEvery = std::chrono::seconds(3);
 constexpr std::int64_t kFloorAheadMs = 10'000;
 constexpr std::int64_t kFloorStepsMs = 100;  // 6.5 million tags
-constexpr std::size_t kChangesKept = 65'536;
+constexpr auto kRecoverPause = std::chrono::seconds(1);
 
 std::string random_name(io::Random& random) {
     static constexpr std::array first = {"quiet", "brave", "amber", "early", "gentle", "silver", "mossy", "sunny"};
@@ -21,64 +20,14 @@ std::string random_name(io::Random& random) {
     return std::string(first[random.below(first.size())]) + "-" + second[random.below(second.size())];
 }
 
-struct Usage {
-    std::int64_t objects = 0;
-    std::int64_t bytes = 0;
-};
-
-Usage decode_usage(const std::optional<std::string>& bytes) {
-    if (!bytes) return {};
-    codec::Reader in(*bytes);
-    Usage usage;
-    usage.objects = static_cast<std::int64_t>(in.u64());
-    usage.bytes = static_cast<std::int64_t>(in.u64());
-    return usage;
-}
-
-// Inside the change of an object row: what the old version alone referenced becomes garbage, and the bucket's usage
-// moves.
-Result<void> after_object_change(db::Writer& rows, const table::RowTransition& change) {
-    const auto bucket = change.key.partition_key.substr(0, BucketId::kSize);
-    TRY(const auto stored, rows.get(kUsageTree, bucket));
-    auto usage = decode_usage(stored);
-    // The content of a file with several names is counted once, by its names.
-    const bool counted = !change.key.sort_key.starts_with('\0');
-    std::vector<model::Owner> kept;
-    std::optional<model::LinkId> kept_link;
-    if (change.after.has_value()) {
-        TRY(const auto object, model::decode_object(change.after.row));
-        usage.objects += counted ? 1 : 0;
-        usage.bytes += static_cast<std::int64_t>(object.size);
-        kept = object.owners();
-        kept_link = object.link;
-    }
-    if (change.before && change.before->has_value()) {
-        TRY(const auto object, model::decode_object(change.before->row));
-        usage.objects -= counted ? 1 : 0;
-        usage.bytes -= static_cast<std::int64_t>(object.size);
-        codec::Writer garbage;
-        for (const auto& owner : object.owners()) {
-            if (!std::binary_search(kept.begin(), kept.end(), owner)) garbage.raw(owner.view());
-        }
-        // Whoever removed the name may have told the content's row already; that it is told is seen to behind.
-        if (object.link && kept_link != object.link) {
-            codec::Writer lost;
-            lost.bytes(change.key.partition_key).bytes(change.key.sort_key).raw(object.link->view());
-            TRY_VOID(rows.put(kLostNamesTree, change.after.acc.encode() + change.key.sort_key, lost.view()));
-        }
-        if (garbage.size() > 0) {
-            TRY_VOID(rows.put(kGarbageTree, change.after.acc.encode() + change.key.sort_key, garbage.view()));
-        }
-    }
-    codec::Writer out;
-    out.u64(static_cast<std::uint64_t>(usage.objects)).u64(static_cast<std::uint64_t>(usage.bytes));
-    return rows.put(kUsageTree, bucket, out.view());
-}
-
 }  // namespace
 
 LocalEngine::LocalEngine(io::Env& env, base::Metrics& metrics, Options options)
-    : env_(env), metrics_(metrics), options_(std::move(options)), tasks_(env.executor) {}
+    : env_(env), metrics_(metrics), options_(std::move(options)), members_(options_.members), tasks_(env.executor) {
+    if (members_ != nullptr || options_.contacts != nullptr) return;
+    only_me_ = std::make_unique<FixedMembers>(std::vector<io::NodeNumber>{self()});
+    members_ = only_me_.get();
+}
 
 LocalEngine::~LocalEngine() {
     closing_ = true;
@@ -135,7 +84,7 @@ Task<Result<void>> LocalEngine::open_clock() {
         floor = in.u64();
         CO_TRY_VOID(in.finish("clock floor"));
     }
-    tags_ = std::make_unique<quorum::TagSource>(env_.clock, kSelf, boot_, floor);
+    tags_ = std::make_unique<quorum::TagSource>(env_.clock, self(), boot_, floor);
     co_return co_await raise_clock_floor();
 }
 
@@ -153,31 +102,68 @@ Task<Result<void>> LocalEngine::raise_clock_floor() {
 Task<Result<void>> LocalEngine::open() {
     CO_TRY_VOID(lock_folder());
     CO_TRY_VOID(read_identity());
+    if (options_.identify) {
+        CO_TRY(node_, options_.identify());
+    }
     ++boot_;
     CO_TRY_VOID(write_identity());
     db::Options store;
     store.folder = options_.meta_folder + "/rows";
     store.cache_bytes = options_.cache_bytes;
+    store.threads = options_.threads;
     CO_TRY(db_, db::Db::open(env_, metrics_, store));
     for (const auto& part : db_->report().quarantined) {
         open_problems_.push_back("metadata was damaged and set aside: " + part + ". Restore it from a snapshot.");
     }
     CO_TRY_VOID(co_await open_clock());
-    placement_ = std::make_unique<quorum::FixedPlacement>(std::vector<io::NodeNumber>{kSelf});
+    if (options_.contacts != nullptr) {
+        company_ = std::make_unique<Company>(env_, *db_, *tags_, *options_.contacts, node_);
+        members_ = company_.get();
+    }
+    make_tables();
+    if (company_) CO_TRY_VOID(co_await company_->open(*replica_, *rows_, boot_, options_.first_layout));
+    block::StoreOptions blocks;
+    blocks.folders = options_.data_folders;
+    if (company_) {
+        CO_TRY(blocks_, co_await company_->open_blocks(metrics_, blocks));
+    } else {
+        CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));
+    }
+    CO_TRY_VOID(load_control_rows());
+    CO_TRY_VOID(load_closed());
+    serve_peers();
+    // Of several nodes each starts by itself; what takes a quorum waits for one.
+    if (members_->alone()) {
+        CO_TRY_VOID(co_await recover());
+    } else {
+        tasks_.spawn(recover_later());
+    }
+    start_background();
+    co_return Result<void>();
+}
+
+void LocalEngine::make_tables() {
     rows_ = std::make_unique<table::DbRowStore>(*db_);
-    rows_->add_hook(model::kObjects, after_object_change);
-    rows_->observe(model::kObjects,
-                   [this](const table::RowKey& key, const table::StoredRow& after) { object_changed(key, after); });
-    replica_ = std::make_unique<table::Replica>(env_.network, *rows_, *placement_, *tags_);
-    const auto coordinator = [this](table::TableId table) {
-        auto rows = std::make_unique<table::Coordinator>(env_, *placement_, *tags_,
-                                                         table::TableOptions{.table = table, .rules = {}});
-        rows->use_local(*replica_, kSelf);
+    observe_rows();
+    static const std::set<table::TableId> everywhere{model::kBuckets, model::kBucketNames, model::kAccessKeys,
+                                                     model::kMembers, model::kInvitations, model::kLayouts,
+                                                     model::kMoves};
+    const auto& placement = members_->placement();
+    const auto coordinator = [&](table::TableId table) {
+        table::TableOptions options{.table = table, .rules = {}};
+        options.everywhere = everywhere.contains(table);
+        auto rows = std::make_unique<table::Coordinator>(env_, placement, *tags_, options);
+        if (auto* epochs = members_->epochs()) rows->use_epochs(*epochs);
+        if (const auto* distances = members_->distances()) rows->use_distances(*distances);
+        rows->use_local(*replica_, self());
         return rows;
     };
+    replica_ = std::make_unique<table::Replica>(env_.network, *rows_, placement, *tags_);
+    if (auto* epochs = members_->epochs()) replica_->use_epochs(env_.executor, *epochs, everywhere);
     bucket_rows_ = coordinator(model::kBuckets);
     name_rows_ = coordinator(model::kBucketNames);
     key_rows_ = coordinator(model::kAccessKeys);
+    move_rows_ = coordinator(model::kMoves);
     object_table_ = coordinator(model::kObjects);
     object_rows_ = std::make_unique<MovedRows>(env_, *object_table_, [this](DirectoryMove move, std::string rest) {
         return bring_row(std::move(move), std::move(rest));
@@ -186,23 +172,49 @@ Task<Result<void>> LocalEngine::open() {
     part_rows_ = coordinator(model::kParts);
     intent_rows_ = coordinator(model::kIntents);
     page_rows_ = coordinator(model::kPages);
-    move_rows_ = coordinator(model::kMoves);
-    block::StoreOptions blocks;
-    blocks.folders = options_.data_folders;
-    CO_TRY(blocks_, co_await block::BlockStore::open(env_, *db_, metrics_, blocks));
-    CO_TRY_VOID(co_await load_control_rows());
-    co_await undo_deletions();
+    for (const auto table : {model::kMembers, model::kInvitations, model::kLayouts}) {
+        cluster_rows_[table] = coordinator(table);
+    }
+}
+
+void LocalEngine::observe_rows() {
+    rows_->add_hook(model::kObjects, after_object_change);
+    rows_->add_hook(model::kUploads, after_upload_change);
+    rows_->observe(model::kObjects,
+                   [this](const table::RowKey& key, const table::StoredRow& after) { object_changed(key, after); });
+    for (const auto table : {model::kBuckets, model::kBucketNames, model::kAccessKeys}) {
+        rows_->observe(table, [this, table](const table::RowKey& key, const table::StoredRow& after) {
+            control_changed(table, key, after);
+        });
+    }
+}
+
+// What the last stop left half done.
+Task<Result<void>> LocalEngine::recover() {
+    CO_TRY_VOID(co_await undo_deletions(self()));
     CO_TRY_VOID(co_await take_back_lost_blocks());
-    CO_TRY_VOID(co_await finish_intents());
-    CO_TRY_VOID(co_await take_up_moves());
-    start_background();
-    co_return Result<void>();
+    CO_TRY_VOID(co_await finish_intents(self()));
+    co_return co_await take_up_moves();
+}
+
+Task<void> LocalEngine::recover_later() {
+    for (bool told = false;;) {
+        const auto done = co_await recover();
+        if (done) co_return;
+        if (!std::exchange(told, true)) {
+            base::log::warning("what the last stop left half done waits for other nodes",
+                               {{"reason", done.error().message}});
+        }
+        co_await env_.clock.sleep_for(kRecoverPause);
+    }
 }
 
 void LocalEngine::start_background() {
     tasks_.spawn(keep_clock_floor());
+    tasks_.spawn(refresh_control());
     tasks_.spawn(collect_garbage());
     tasks_.spawn(collect_tombstones());
+    if (company_) company_->start(tasks_);
 }
 
 // Keeps the stored floor ahead of every tag given, so that a clock set back over a restart repeats none.
@@ -237,105 +249,14 @@ Task<Result<std::size_t>> LocalEngine::collect_rows(std::string partition_key,
     }
 }
 
-Task<Result<void>> LocalEngine::load_control_rows() {
-    const auto note = [this](const base::Error& error) {
-        open_problems_.push_back("a control row cannot be read: " + error.message + ". Make the bucket or key again.");
-    };
-    CO_TRY(const auto lost_buckets, co_await collect_rows(
-                                        "buckets",
-                                        [&](table::RangeEntry& entry) {
-                                            auto row = model::decode_bucket(entry.row);
-                                            if (row) show(std::move(*row));
-                                            if (!row) note(row.error());
-                                        },
-                                        *bucket_rows_));
-    CO_TRY(const auto lost_keys, co_await collect_rows(
-                                     "keys",
-                                     [&](table::RangeEntry& entry) {
-                                         auto key = model::decode_access_key(entry.row);
-                                         if (key) keys_[key->id] = std::make_shared<const AccessKey>(*key);
-                                         if (!key) note(key.error());
-                                     },
-                                     *key_rows_));
-    for (auto lost = lost_buckets + lost_keys; lost > 0; --lost) {
-        note({Code::corrupted, Subject::row, "it is damaged on the disk"});
-    }
-    co_return Result<void>();
-}
-
-Result<BucketUsage> LocalEngine::counted_usage(const BucketId& id) {
-    Usage sum;
-    for (db::ShardId shard = 0; shard < db_->shards(); ++shard) {
-        TRY(const auto bytes, db_->get(shard, kUsageTree, id.view()));
-        const auto part = decode_usage(bytes);
-        sum.objects += part.objects;
-        sum.bytes += part.bytes;
-    }
-    BucketUsage usage;
-    usage.objects = static_cast<std::uint64_t>(std::max<std::int64_t>(sum.objects, 0));
-    usage.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(sum.bytes, 0));
-    return usage;
-}
-
-void LocalEngine::object_changed(const table::RowKey& key, const table::StoredRow& after) {
-    const auto bucket = BucketId::from(std::string_view(key.partition_key).substr(0, BucketId::kSize));
-    if (!bucket) return;
-    if (after.tombstone) tombstones_.emplace_back(model::kObjects, key);
-    tell({*bucket, key.sort_key, after.version, after.tombstone});
-    if (garbage_wake_) garbage_wake_->set(io::Done{});
-}
-
-void LocalEngine::tell(ChangeEvent event) {
-    changes_.push_back({++change_sequence_, std::move(event)});
-    if (changes_.size() > kChangesKept) changes_.pop_front();
-    for (auto& watcher : std::exchange(watchers_, {})) watcher.set(io::Done{});
-}
-
-Task<Result<ChangePage>> LocalEngine::watch(BucketId bucket, std::string prefix, std::string since,
-                                            base::Instant deadline) {
-    // A place is "boot.sequence": the log lives as long as the process, so a place of another boot is too old.
-    const auto place = [this](std::uint64_t sequence) {
-        return std::to_string(boot_) + "." + std::to_string(sequence);
-    };
-    ChangePage page;
-    unsigned boot = boot_;
-    unsigned long long after = change_sequence_;
-    if (!since.empty() && std::sscanf(since.c_str(), "%u.%llu", &boot, &after) != 2) {
-        co_return fail(Code::invalid_argument, Subject::request, "a place to watch from was not given by this node");
-    }
-    const auto oldest = changes_.empty() ? change_sequence_ : changes_.front().sequence - 1;
-    if (boot != boot_ || after < oldest) {
-        page.missed = true;
-        page.next = place(change_sequence_);
-        co_return page;
-    }
-    for (;;) {
-        // One change a number, without gaps.
-        const auto oldest_kept = changes_.empty() ? 0 : changes_.front().sequence;
-        for (std::size_t at = after < oldest_kept ? 0 : after - oldest_kept + 1; at < changes_.size(); ++at) {
-            const auto& event = changes_[at].event;
-            if (event.bucket == bucket && event.key.starts_with(prefix)) page.events.push_back(event);
-        }
-        after = change_sequence_;
-        if (!page.events.empty() || env_.clock.now() >= deadline) break;
-        io::Promise<io::Done> woken(env_.executor);
-        watchers_.push_back(woken);
-        const auto timer = env_.clock.call_at(deadline, [woken] { woken.set(io::Done{}); });
-        co_await woken.future();
-        env_.clock.cancel(timer);
-    }
-    page.next = place(after);
-    co_return page;
-}
-
 Task<Result<EngineStatus>> LocalEngine::status() {
     EngineStatus out;
     out.node = node_;
     out.cluster_name = cluster_name_;
-    out.buckets = buckets_.size();
+    out.buckets = control_.states().size();
     out.problems = open_problems_;
-    for (const auto& [id, state] : buckets_) {
-        CO_TRY(const auto usage, counted_usage(id));
+    for (const auto& [id, state] : std::map(control_.states())) {
+        CO_TRY(const auto usage, co_await counted_usage(id));
         out.objects += usage.objects;
         out.bytes += usage.bytes;
     }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "replication/listing.h"
+#include "replication/node.h"
 #include "src/base/bytes.h"
 #include "src/base/error.h"
 #include "src/base/id.h"
@@ -279,34 +280,6 @@ struct ChangePage {
     bool missed = false;  // `since` was too old: list the bucket afresh, then go on from `next`
 };
 
-// ---- State for administrators -------------------------------------------------------------------------------------
-struct DataFolder {
-    std::string path;
-    std::uint64_t total_bytes = 0;
-    std::uint64_t free_bytes = 0;
-    std::uint64_t used_bytes = 0;  // by segments
-    bool writable = true;
-};
-struct EngineStatus {
-    base::NodeId node;
-    std::string cluster_name;
-    std::uint64_t objects = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t buckets = 0;
-    std::uint64_t blocks = 0;
-    std::uint64_t block_bytes = 0;  // stored, after compression
-    std::vector<DataFolder> data_folders;
-    std::vector<std::string> problems;  // sentences with their cure; empty when healthy
-};
-
-struct Options {
-    std::string meta_folder;                // rows
-    std::vector<std::string> data_folders;  // segments
-    std::size_t cache_bytes = 16u << 20;
-    bool create = false;       // make a new node when the folders are empty; otherwise fail with not_found
-    std::string cluster_name;  // for create; empty picks one
-};
-
 class FileStore;  // files.h
 
 class Engine {
@@ -314,12 +287,15 @@ class Engine {
     virtual ~Engine() = default;
 
     // Access checks are the door's: the engine does what it is asked. Lookups of buckets and keys are local and at
-    // once.
+    // once. What another node has just made may be missing here: before somebody is refused for that, look_up asks the
+    // cluster (a node alone answers at once). Null: there is none.
     virtual std::shared_ptr<const Bucket> find_bucket(std::string_view name) const = 0;
     virtual std::shared_ptr<const Bucket> find_bucket(const BucketId& id) const = 0;
     virtual std::vector<std::shared_ptr<const Bucket>> buckets() const = 0;  // by first name
     virtual std::shared_ptr<const AccessKey> find_key(std::string_view id) const = 0;
     virtual std::vector<std::shared_ptr<const AccessKey>> keys() const = 0;  // by id
+    virtual Task<Result<std::shared_ptr<const Bucket>>> look_up_bucket(std::string name) = 0;
+    virtual Task<Result<std::shared_ptr<const AccessKey>>> look_up_key(std::string id) = 0;
 
     // already_exists/bucket when the name is taken. The owner key, when given, gets all rights.
     virtual Task<Result<std::shared_ptr<const Bucket>>> create_bucket(std::string name, std::string owner_key) = 0;
@@ -387,6 +363,9 @@ class Engine {
     // Reads and verifies everything stored; returns sentences naming what is damaged.
     virtual Task<Result<std::vector<std::string>>> verify() = 0;
     virtual Task<Result<void>> snapshot(std::string folder) = 0;
+    // Brings to an end what a node had under way that was removed from the cluster for good, and gives up what it left
+    // behind. Idempotent; of several members that do so each does all. quorum_not_reached/node: again later.
+    virtual Task<Result<void>> take_over(io::NodeNumber node) = 0;
     // Ends background work and closes the stores.
     virtual Task<Result<void>> close() = 0;
 };

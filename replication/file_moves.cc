@@ -1,4 +1,6 @@
-// Directories that move: one row makes it so, and the rows below follow (moved_rows.h).
+// Directories that move: one row makes it so, and the rows below follow (moved_rows.h). Of several nodes no other would
+// know at once: there the row is a journal, the rows move one by one in sight of all, and the move is told when the
+// last has arrived (decision 34).
 #include "replication/file_rows.h"
 #include "src/base/limits.h"
 #include "src/base/log.h"
@@ -107,11 +109,13 @@ Task<void> LocalEngine::move_directory(DirectoryMove move, std::int64_t ctime_ns
         const auto marked = co_await store.move_marker(move.from, move.to, ctime_ns);
         if (!marked) base::log::warning("a directory moves without its times", {{"reason", marked.error().message}});
     }
-    object_rows_->add(move);
+    const bool alone = members_->alone();
+    if (alone) object_rows_->add(move);
     tell_directory_moved(move);
     holds.closed.reset();
-    done.set(Result<void>());
-    co_await bring_directory(std::move(move), std::move(holds.directories));
+    if (alone) done.set(Result<void>());
+    const auto brought = co_await bring_directory(std::move(move), std::move(holds.directories));
+    if (!alone) done.set(brought);
 }
 
 // Who watches learns of the directories at once; of what is below them as it arrives.
@@ -121,7 +125,7 @@ void LocalEngine::tell_directory_moved(const DirectoryMove& move) {
 }
 
 // Goes on until all is there or cannot come.
-Task<void> LocalEngine::bring_directory(DirectoryMove move, [[maybe_unused]] std::shared_ptr<void> held) {
+Task<Result<void>> LocalEngine::bring_directory(DirectoryMove move, [[maybe_unused]] std::shared_ptr<void> held) {
     for (;;) {
         const auto brought = co_await bring_rows(move);
         if (!brought) {
@@ -131,16 +135,20 @@ Task<void> LocalEngine::bring_directory(DirectoryMove move, [[maybe_unused]] std
         if (brought || !passes(brought.error())) {
             object_rows_->remove(move.bucket, move.from);
             co_await end_move(std::move(move));
-            co_return;
+            co_return brought;
         }
         co_await env_.clock.sleep_for(kRetryPause);
     }
 }
 
+Task<void> LocalEngine::bring_behind(DirectoryMove move, std::shared_ptr<void> held) {
+    (void)co_await bring_directory(std::move(move), std::move(held));
+}
+
 // Its row goes before others may move these directories: taken up together at the next start, they would meet.
 Task<void> LocalEngine::end_move(DirectoryMove move) {
     while (!co_await move_rows_->write(place_of(move), std::nullopt)) co_await env_.clock.sleep_for(kRetryPause);
-    tombstones_.emplace_back(model::kMoves, place_of(move));
+    note_tombstone(model::kMoves, place_of(move));
 }
 
 // What cannot be moved stays behind; the rest goes, and a reason is told.
@@ -211,9 +219,9 @@ void LocalEngine::take_up_move(const table::RangeEntry& entry) {
     if (!bucket) return;
     DirectoryMove move{*bucket, std::string(entry.sort_key.substr(BucketId::kSize)), std::string(entry.row),
                        entry.version};
-    object_rows_->add(move);
+    if (members_->alone()) object_rows_->add(move);
     auto held = hold_directories(*bucket, move.from, move.to);
-    tasks_.spawn(bring_directory(std::move(move), std::move(held)));
+    tasks_.spawn(bring_behind(std::move(move), std::move(held)));
 }
 
 }  // namespace larder::engine

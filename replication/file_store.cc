@@ -24,8 +24,7 @@ FileEntry file_entry(std::string key, const model::Object& object, Tag state) {
     return entry;
 }
 
-LocalFileStore::LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket,
-                               table::Registers& rows)
+LocalFileStore::LocalFileStore(LocalEngine& engine, std::shared_ptr<BucketState> bucket, table::Registers& rows)
     : engine_(engine), rows_(rows), bucket_(std::move(bucket)), shown_(bucket_->shown) {}
 
 Result<std::unique_ptr<FileStore>> LocalEngine::files(BucketId bucket) {

@@ -17,7 +17,7 @@ FileEntry file_entry(std::string key, const model::Object& object, Tag state);
 class LocalFileStore final : public FileStore {
  public:
     // `rows`: objects under the keys that they have, or, for what moves them there, under those where they lie.
-    LocalFileStore(LocalEngine& engine, std::shared_ptr<LocalEngine::BucketState> bucket, table::Registers& rows);
+    LocalFileStore(LocalEngine& engine, std::shared_ptr<BucketState> bucket, table::Registers& rows);
 
     const Bucket& bucket() const override { return *shown_; }
     Task<Result<FoundPath>> find(std::string path) override;
@@ -88,7 +88,7 @@ class LocalFileStore final : public FileStore {
 
     LocalEngine& engine_;
     table::Registers& rows_;
-    std::shared_ptr<LocalEngine::BucketState> bucket_;
+    std::shared_ptr<BucketState> bucket_;
     std::shared_ptr<const Bucket> shown_;
 };
 

@@ -12,6 +12,9 @@ constexpr int kAttempts = 16;
 std::unexpected<base::Error> no_object(std::string_view key) {
     return fail(Code::not_found, Subject::object, "there is no object \"" + std::string(key) + "\"");
 }
+std::unexpected<base::Error> another_version() {
+    return fail(Code::conflict, Subject::version, "the object changed meanwhile");
+}
 std::unexpected<base::Error> another_place() {
     return fail(Code::conflict, Subject::row, "the file got another name, or lost one");
 }
@@ -82,9 +85,13 @@ Task<Result<model::Object>> LocalEngine::follow_link(BucketId bucket, std::strin
 
 Task<Result<LocalEngine::Found>> LocalEngine::find_content(table::Registers& rows, BucketId bucket, std::string key) {
     for (;;) {
+        // Of several nodes whoever gives content up waits for the reads under way (spread/read_gate.h): what is leased
+        // now is there, without a second look.
+        const auto pass = company_ ? company_->content().gate().enter() : spread::ReadGate::Pass();
         CO_TRY(auto found, co_await find_object(rows, bucket, key, true));
         if (found.object.is_inline) co_return found;
         found.lease = blocks_->lease(found.object.owners());
+        if (company_ && !members_->alone()) co_return found;
         // Before it was leased the object may have been replaced, and its blocks given back.
         CO_TRY(const auto now, co_await find_object(rows, bucket, key, false));
         if (now.object.version == found.object.version && now.row == found.row) co_return found;
@@ -97,12 +104,14 @@ Task<Result<ObjectInfo>> LocalEngine::head_object(BucketId bucket, std::string k
 }
 
 // Judged on what the key shows. A name of a file with several is taken from its content in the same step.
-Task<Result<void>> LocalEngine::write_judged(std::shared_ptr<BucketState> bucket, std::string key, Judged judged) {
+Task<Result<void>> LocalEngine::write_judged(std::shared_ptr<BucketState> bucket, std::string key, Judged judged,
+                                             std::optional<Tag> over) {
     const auto place = object_row(*bucket, key);
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         std::optional<model::LinkId> link;
         const auto alone = [&](const table::Row& current, Tag version) -> Result<table::Decision> {
             link.reset();
+            if (over && current.version != *over) return another_version();
             std::optional<model::Object> present;
             if (current.exists()) {
                 TRY(present, model::decode_object(current.value->row));
@@ -119,6 +128,7 @@ Task<Result<void>> LocalEngine::write_judged(std::shared_ptr<BucketState> bucket
         }
         const auto shared = [&](const std::vector<table::Row>& rows, Tag version) -> Result<table::Decided> {
             if (!rows[0].exists() || !rows[1].exists()) return another_place();
+            if (over && rows[0].version != *over) return another_version();
             TRY(const auto name, model::decode_object(rows[0].value->row));
             if (name.link != link) return another_place();
             TRY(auto content, model::decode_object(rows[1].value->row));
@@ -141,7 +151,7 @@ Task<Result<void>> LocalEngine::write_judged(std::shared_ptr<BucketState> bucket
 
 // The one way by which an object row comes to be: plain when there is no condition, else judged and written at once.
 Task<Result<ObjectInfo>> LocalEngine::write_object(std::shared_ptr<BucketState> bucket, std::string key,
-                                                   model::Object object, std::string body, Condition condition) {
+                                                   model::Object object, std::string body, Guard guard) {
     const Writing writing(bucket);
     if (bucket->row.deleting) co_return fail(Code::not_found, Subject::bucket, "the bucket does not exist");
     CO_TRY_VOID(co_await check_quota(bucket, key, object.size));
@@ -150,14 +160,14 @@ Task<Result<ObjectInfo>> LocalEngine::write_object(std::shared_ptr<BucketState> 
         object.modified = env_.clock.wall_now();
         return table::Value{model::encode_object(object), body};
     };
-    if (condition.none()) {
+    if (guard.condition.none() && !guard.over) {
         CO_TRY_VOID(co_await object_rows_->write_made(object_row(*bucket, key), make));
     } else {
         const auto decide = [&](const model::Object* present, Tag version) -> Result<std::optional<table::Value>> {
-            TRY_VOID(judge(condition, present, key));
+            TRY_VOID(judge(guard.condition, present, key));
             return make(version);
         };
-        CO_TRY_VOID(co_await write_judged(bucket, key, decide));
+        CO_TRY_VOID(co_await write_judged(bucket, key, decide, guard.over));
     }
     co_return model::info_of(std::move(key), std::move(object));
 }

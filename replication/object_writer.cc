@@ -133,10 +133,10 @@ Task<Result<void>> LocalEngine::note_intent(model::Owner owner, Target target) {
     co_return Result<void>();
 }
 
-Task<void> LocalEngine::forget_intent(model::Owner owner) {
-    const table::RowKey place{model::intents_of(tags_->node()), std::string(owner.view())};
+Task<void> LocalEngine::forget_intent_of(io::NodeNumber node, model::Owner owner) {
+    const table::RowKey place{model::intents_of(node), std::string(owner.view())};
     (void)co_await intent_rows_->write(place, std::nullopt);
-    tombstones_.emplace_back(model::kIntents, place);
+    note_tombstone(model::kIntents, place);
 }
 
 void LocalEngine::end_write(model::Owner owner, bool keep) {

@@ -9,26 +9,9 @@ namespace {
 
 constexpr auto kSettlePause = std::chrono::milliseconds(100);
 
-// Gives up the upload's place among those being completed.
-struct Completing {
-    Completing(std::set<UploadId>& all, UploadId one) : set(all), id(one) {}
-    ~Completing() { set.erase(id); }
-    Completing(const Completing&) = delete;
-    Completing& operator=(const Completing&) = delete;
-    std::set<UploadId>& set;
-    UploadId id;
-};
-
 std::unexpected<base::Error> no_upload() {
     return fail(Code::not_found, Subject::upload, "the upload does not exist; it may have been completed or aborted");
 }
-std::unexpected<base::Error> being_completed() {
-    return fail(Code::conflict, Subject::upload, "the upload is being completed");
-}
-std::unexpected<base::Error> bad_part(std::string message) {
-    return fail(Code::invalid_argument, Subject::part, std::move(message));
-}
-
 PartInfo part_info(std::string_view sort_key, model::Object object) {
     PartInfo info;
     info.number = static_cast<std::uint8_t>(sort_key[0]) << 8 | static_cast<std::uint8_t>(sort_key[1]);
@@ -37,23 +20,6 @@ PartInfo part_info(std::string_view sort_key, model::Object object) {
     info.checksums = std::move(object.checksums);
     info.modified = object.modified;
     return info;
-}
-
-Result<void> check_part(const CompletedPart& wanted, const PartInfo& have, bool last, std::uint64_t bytes_min) {
-    if (wanted.etag != have.etag) {
-        return bad_part("InvalidPart: part " + std::to_string(wanted.number) + " has another ETag");
-    }
-    for (const auto& sum : wanted.checksums) {
-        const auto same = [&](const Checksum& c) { return c.algorithm == sum.algorithm && c.value == sum.value; };
-        if (std::none_of(have.checksums.begin(), have.checksums.end(), same)) {
-            return bad_part("InvalidPart: part " + std::to_string(wanted.number) + " has another checksum");
-        }
-    }
-    if (!last && have.size < bytes_min) {
-        return bad_part("EntityTooSmall: part " + std::to_string(wanted.number) +
-                        " is smaller than the least part size");
-    }
-    return {};
 }
 
 }  // namespace
@@ -191,118 +157,6 @@ Task<Result<UploadsPage>> LocalEngine::list_uploads(BucketId bucket, UploadsQuer
     }
 }
 
-Task<Result<ObjectInfo>> LocalEngine::complete_upload(BucketId bucket, std::string key, UploadId upload,
-                                                      std::vector<CompletedPart> parts, CompleteOptions options) {
-    CO_TRY(const auto state, bucket_for_write(bucket));
-    CO_TRY_VOID(co_await settle_upload(bucket, key, upload));
-    CO_TRY(const auto row, co_await upload_rows_->read(model::upload_row(bucket, key, upload), false));
-    if (!row.exists()) co_return no_upload();
-    CO_TRY(const auto found, model::decode_upload(row.value->row));
-    if (found.state == model::UploadState::completed) {
-        // The same answer again, as long as the object is still the one that was made.
-        auto current = co_await find_object(bucket, key, false);
-        if (current && current->object.upload == upload) co_return model::info_of(key, std::move(current->object));
-        co_return no_upload();
-    }
-    if (!completing_.insert(upload).second) co_return being_completed();
-    const Completing mine(completing_, upload);
-    co_return co_await complete_open(state, found, std::move(parts), std::move(options));
-}
-
-// The object that the parts named make, if they are all there.
-Task<Result<model::Object>> LocalEngine::assemble(UploadId id, std::vector<CompletedPart> wanted,
-                                                  CompleteOptions options) {
-    if (wanted.empty()) co_return bad_part("InvalidPart: no parts are named");
-    CO_TRY(auto stored, co_await parts_of(id));
-    auto have = newest_of(std::move(stored));
-    model::Object object;
-    object.is_inline = false;
-    object.upload = id;
-    object.etag = std::move(options.etag);
-    object.checksums = std::move(options.checksums);
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-        if (i > 0 && wanted[i].number <= wanted[i - 1].number) {
-            co_return bad_part("InvalidPartOrder: part numbers must rise");
-        }
-        const auto part = have.find(wanted[i].number);
-        if (part == have.end()) {
-            co_return bad_part("InvalidPart: part " + std::to_string(wanted[i].number) + " was not uploaded");
-        }
-        auto& [row, info, content] = part->second;
-        CO_TRY_VOID(check_part(wanted[i], info, i + 1 == wanted.size(), options.part_bytes_min));
-        for (auto& piece : content.pieces) {
-            piece.offset = object.size;
-            object.pieces.push_back(std::move(piece));
-        }
-        object.size += info.size;
-        object.parts.push_back(std::move(info));
-    }
-    if (options.size && *options.size != object.size) {
-        co_return fail(Code::invalid_argument, Subject::request, "the parts are not of the size that was announced");
-    }
-    co_return object;
-}
-
-Task<Result<ObjectInfo>> LocalEngine::complete_open(std::shared_ptr<BucketState> bucket, model::Upload upload,
-                                                    std::vector<CompletedPart> wanted, CompleteOptions options) {
-    const auto id = upload.info.id;
-    const auto bucket_id = upload.info.bucket;
-    const auto key = upload.info.key;
-    CO_TRY_VOID(co_await note_intent(id, Target{bucket_id, key, id, 0}));
-    // Whoever moves the upload on from "open" has it for himself, and only then looks at the parts: one that is written
-    // later finds the upload no longer open, and is not counted as stored.
-    CO_TRY_VOID(co_await move_upload(bucket_id, key, id, [](model::Upload& present) -> Result<void> {
-        if (present.state != model::UploadState::open) return no_upload();
-        present.state = model::UploadState::completing;
-        return {};
-    }));
-    auto object = co_await assemble(id, std::move(wanted), options);
-    Result<ObjectInfo> written = base::fail(Code::internal, "not written");
-    if (object) {
-        object->properties = upload.info.properties;
-        written = co_await write_object(bucket, key, std::move(*object), {}, std::move(options.condition));
-    } else {
-        written = fail(object.error());
-    }
-    // Of unknown fate: settled by the next call or the next start.
-    if (!written && written.error().code == Code::unknown_outcome) co_return written;
-    const bool done = written.has_value();
-    const auto moved = co_await move_upload(bucket_id, key, id, [done](model::Upload& present) -> Result<void> {
-        present.state = done ? model::UploadState::completed : model::UploadState::open;
-        return {};
-    });
-    // The object is there, whatever became of the upload's row: that is settled later.
-    if (moved && done) tasks_.spawn(clear_ended(bucket_id, key, id));
-    if (moved && !done) tasks_.spawn(forget_intent(id));
-    co_return written;
-}
-
-// Brings a completion that was cut off to an end: forward when its object was written, else back.
-Task<Result<void>> LocalEngine::settle_upload(BucketId bucket, std::string key, UploadId upload) {
-    CO_TRY(const auto row, co_await upload_rows_->read(model::upload_row(bucket, key, upload), false));
-    if (!row.exists()) co_return Result<void>();
-    CO_TRY(const auto found, model::decode_upload(row.value->row));
-    if (found.state != model::UploadState::completing) co_return Result<void>();
-    if (!completing_.insert(upload).second) co_return being_completed();
-    const Completing mine(completing_, upload);
-    CO_TRY(const auto state, bucket_for_read(bucket));
-    CO_TRY(const auto now, co_await object_table_->settle(object_row(*state, key)));
-    bool ours = false;
-    if (now.exists()) {
-        CO_TRY(const auto object, model::decode_object(now.value->row));
-        ours = object.upload == upload;
-    }
-    // Something newer than the attempt hides whether it succeeded; its parts may be garbage already. It has ended.
-    const bool ended = ours || now.version > row.version;
-    CO_TRY_VOID(co_await move_upload(bucket, key, upload, [ended](model::Upload& present) -> Result<void> {
-        if (present.state != model::UploadState::completing) return being_completed();
-        present.state = ended ? model::UploadState::completed : model::UploadState::open;
-        return {};
-    }));
-    if (ended) tasks_.spawn(clear_ended(bucket, key, upload));
-    co_return Result<void>();
-}
-
 // Removes an ended upload's part rows, and gives up the content of those that the object does not name.
 Task<Result<void>> LocalEngine::clear_parts(BucketId bucket, std::string key, UploadId upload) {
     CO_TRY(const auto parts, co_await parts_of(upload));
@@ -321,7 +175,7 @@ Task<Result<void>> LocalEngine::clear_parts(BucketId bucket, std::string key, Up
         }
         const table::RowKey place{std::string(upload.view()), part.row};
         CO_TRY_VOID(co_await part_rows_->write(place, std::nullopt));
-        tombstones_.emplace_back(model::kParts, place);
+        note_tombstone(model::kParts, place);
     }
     co_return Result<void>();
 }
@@ -358,7 +212,7 @@ Task<Result<void>> LocalEngine::abort_upload(BucketId bucket, std::string key, U
         return table::Decision{};
     };
     CO_TRY_VOID(co_await upload_rows_->update(place, decide));
-    tombstones_.emplace_back(model::kUploads, place);
+    note_tombstone(model::kUploads, place);
     co_await clear_ended(bucket, key, upload);
     co_return Result<void>();
 }
@@ -374,7 +228,7 @@ Task<Result<void>> LocalEngine::abort_bucket_uploads(BucketId bucket) {
     for (const auto& upload : uploads) {
         const auto place = model::upload_row(bucket, upload.info.key, upload.info.id);
         CO_TRY_VOID(co_await upload_rows_->write(place, std::nullopt));
-        tombstones_.emplace_back(model::kUploads, place);
+        note_tombstone(model::kUploads, place);
         CO_TRY_VOID(co_await clear_parts(bucket, upload.info.key, upload.info.id));
     }
     co_return Result<void>();

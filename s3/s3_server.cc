@@ -31,7 +31,8 @@ struct S3Door::Impl {
     io::Task<void> serve(http::Exchange& exchange);
     io::Task<Outcome> answer(Call& call, const char*& operation);
     io::Task<Outcome> run(Call& call, const Route& route);
-    S3Result<void> authenticate_call(Call& call);
+    // `missing`: the access key that is not known here, if that is why it fails.
+    S3Result<void> authenticate_call(Call& call, std::string& missing);
     void count(const char* operation, int status, base::Instant started, const http::Exchange& exchange);
 
     io::Env& env;
@@ -92,9 +93,10 @@ bool may_run(const Call& call, const Route& route) {
 
 }  // namespace
 
-S3Result<void> S3Door::Impl::authenticate_call(Call& call) {
-    const auto lookup = [this](std::string_view id) -> std::optional<std::string> {
+S3Result<void> S3Door::Impl::authenticate_call(Call& call, std::string& missing) {
+    const auto lookup = [this, &missing](std::string_view id) -> std::optional<std::string> {
         const auto key = engine.find_key(id);
+        if (!key) missing = id;
         const bool good = key && !key->disabled && !(key->expires && *key->expires <= env.clock.wall_now());
         return good ? std::optional(key->secret) : std::nullopt;
     };
@@ -109,6 +111,12 @@ io::Task<Outcome> S3Door::Impl::answer(Call& call, const char*& operation) {
     if (!request) co_return std::unexpected(request.error());
     call.request = std::move(*request);
     if (!call.request.bucket.empty()) call.bucket = engine.find_bucket(call.request.bucket);
+    if (!call.request.bucket.empty() && !call.bucket) {
+        // Another node may have made it just now.
+        auto found = co_await engine.look_up_bucket(call.request.bucket);
+        if (!found) co_return refuse(found.error());
+        call.bucket = std::move(*found);
+    }
     if (call.request.method == "OPTIONS") {
         operation = "Preflight";
         if (call.bucket) {
@@ -125,7 +133,13 @@ io::Task<Outcome> S3Door::Impl::answer(Call& call, const char*& operation) {
     auto route = find_route(call.request, call.exchange.request());
     if (!route) co_return std::unexpected(route.error());
     operation = (*route)->name;
-    auto known = authenticate_call(call);
+    std::string missing;
+    auto known = authenticate_call(call, missing);
+    if (!known && !missing.empty()) {
+        const auto key = co_await engine.look_up_key(missing);
+        if (!key) co_return refuse(key.error());
+        if (*key) known = authenticate_call(call, missing);
+    }
     if (!known) co_return std::unexpected(known.error());
     // A form carries its credentials in its fields.
     const bool is_form = std::string_view((*route)->name) == "PostObject";

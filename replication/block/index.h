@@ -3,6 +3,7 @@
 #pragma once
 
 #include "replication/block/index_rows.h"
+#include "replication/block/local_blocks.h"
 #include "src/io/task_group.h"
 
 #include <memory>
@@ -54,6 +55,12 @@ class Index {
     io::Task<base::Result<bool>> refer(base::Hash256 name, Owner owner, Place expected);
     // Adds references to all of them, one change per shard; false when one is not here (then some may be referenced).
     io::Task<base::Result<bool>> refer_all(std::vector<base::Hash256> names, Owner owner);
+    // Whether the owner has a reference to the block.
+    base::Result<bool> refers(const base::Hash256& name, const Owner& owner);
+    // Removes these references alone; blocks left without any become dead. Idempotent.
+    io::Task<base::Result<void>> release(std::vector<Reference> references);
+    // References behind the key `after` to blocks that `filter` means; `rows` of each shard are looked at.
+    io::Task<base::Result<ReferencePage>> references(std::string after, std::size_t rows, NameFilter filter);
     // Removes the owner's references; blocks left without any become dead. Idempotent.
     io::Task<base::Result<void>> drop(Owner owner);
     // A live record was copied: the entry moves if it still names the old place; else the copy is dead.
@@ -85,6 +92,10 @@ class Index {
     io::Task<base::Result<void>> wipe(db::ShardId shard);
     // Fills a lost shard: as add() does, but many at once.
     io::Task<base::Result<void>> restore(db::ShardId shard, std::vector<NewRecord> records);
+
+    // What a background worker keeps.
+    base::Result<std::string> recall(const std::string& worker);
+    io::Task<base::Result<void>> remember(std::string worker, std::string bytes);
 
     base::Result<std::vector<KnownFolder>> known_folders();
     io::Task<base::Result<void>> know_folder(KnownFolder folder);

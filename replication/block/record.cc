@@ -50,7 +50,7 @@ std::optional<base::Buffer> compress(const base::Buffer& plain, int level) {
 }
 
 std::unexpected<base::Error> damaged(const RecordHeader& header) {
-    return base::fail(Code::corrupted, Subject::block, "block " + header.name.hex() + " is damaged on the disk");
+    return base::fail(Code::corrupted, Subject::block, "block " + header.name.hex() + " is damaged");
 }
 
 }  // namespace
@@ -131,23 +131,35 @@ Result<Packed> pack(base::Buffer plain, Owner owner, std::optional<base::Hash256
     return packed;
 }
 
+bool sums_match(const RecordHeader& header, std::string_view stored, std::uint32_t first_chunk) {
+    const auto sums = sums_of(stored);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+        if (first_chunk + i >= header.chunk_sums.size() || sums[i] != header.chunk_sums[first_chunk + i]) return false;
+    }
+    return true;
+}
+
 Result<base::Buffer> unpack(const RecordHeader& header, base::Buffer stored, std::uint32_t first_chunk,
                             std::uint64_t offset, std::uint64_t length) {
-    const auto sums = sums_of(stored.chars());
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-        if (first_chunk + i >= header.chunk_sums.size() || sums[i] != header.chunk_sums[first_chunk + i]) {
-            return damaged(header);
-        }
-    }
+    if (!sums_match(header, stored.chars(), first_chunk)) return damaged(header);
     if (header.codec == Codec::raw) {
         const auto from = offset - std::uint64_t{first_chunk} * kChunkBytes;
-        if (from + length > stored.size()) return damaged(header);
+        if (from > stored.size() || length > stored.size() - from) return damaged(header);
         return stored.slice(from, length);
     }
+    if (offset > header.plain_bytes || length > header.plain_bytes - offset) return damaged(header);
     auto plain = base::Buffer::allocate(header.plain_bytes);
     const auto size = ZSTD_decompress(plain.writable().data(), plain.size(), stored.data(), stored.size());
     if (ZSTD_isError(size) != 0 || size != header.plain_bytes) return damaged(header);
     return plain.slice(offset, length);
+}
+
+Result<void> verify(const Packed& packed) {
+    const auto& header = packed.header;
+    if (packed.payload.size() != header.stored_bytes) return damaged(header);
+    TRY(const auto plain, unpack(header, packed.payload, 0, 0, header.plain_bytes));
+    if (base::sha256(plain.chars()) != header.name) return damaged(header);
+    return {};
 }
 
 }  // namespace larder::block

@@ -65,9 +65,16 @@ struct Packed {
 base::Result<Packed> pack(base::Buffer plain, Owner owner, std::optional<base::Hash256> expected, bool trusted,
                           int zstd_level);
 
+// Whether the stored bytes, from chunk `first_chunk` on, have the sums that the header names.
+bool sums_match(const RecordHeader& header, std::string_view stored, std::uint32_t first_chunk);
+
 // The plain bytes [offset, offset + length) from the stored payload's bytes beginning at chunk `first_chunk`; checks
 // every chunk given. Compressed payloads must be given whole.
 base::Result<base::Buffer> unpack(const RecordHeader& header, base::Buffer stored, std::uint32_t first_chunk,
                                   std::uint64_t offset, std::uint64_t length);
+
+// Whether the payload is what the header says, sums and full digest: what came from elsewhere is not taken unseen. CPU
+// work for the pool. corrupted.
+base::Result<void> verify(const Packed& packed);
 
 }  // namespace larder::block

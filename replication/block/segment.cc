@@ -66,9 +66,9 @@ Scan scan_segment(const Segment& segment, std::uint64_t from) {
     return scan;
 }
 
-Result<Buffer> read_plain(const Segment& segment, const Place& place, const Hash256& name, std::uint64_t offset,
-                          std::uint64_t length) {
-    TRY(const auto header, header_of(segment, place, name));
+Result<Excerpt> read_excerpt(const Segment& segment, const Place& place, const Hash256& name, std::uint64_t offset,
+                             std::uint64_t length) {
+    TRY(auto header, header_of(segment, place, name));
     if (offset > header.plain_bytes || length > header.plain_bytes - offset) {
         return base::fail(Code::invalid_argument, Subject::block, "a read beyond the end of a block");
     }
@@ -80,7 +80,13 @@ Result<Buffer> read_plain(const Segment& segment, const Place& place, const Hash
     }
     const auto from = std::uint64_t{first} * kChunkBytes;
     TRY(auto stored, read_stored(segment, place.offset + header.header_bytes() + from, until - from));
-    return unpack(header, std::move(stored), first, offset, length);
+    return Excerpt{std::move(header), first, std::move(stored)};
+}
+
+Result<Buffer> read_plain(const Segment& segment, const Place& place, const Hash256& name, std::uint64_t offset,
+                          std::uint64_t length) {
+    TRY(auto found, read_excerpt(segment, place, name, offset, length));
+    return unpack(found.header, std::move(found.stored), found.first_chunk, offset, length);
 }
 
 Result<Packed> read_packed(const Segment& segment, const Place& place, const Hash256& name) {

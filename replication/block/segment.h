@@ -1,7 +1,7 @@
 // Reading one segment file. Blocking calls for pool threads; they share nothing but the file.
 #pragma once
 
-#include "replication/block/record.h"
+#include "replication/block/local_blocks.h"
 #include "src/io/disk.h"
 
 #include <memory>
@@ -36,6 +36,10 @@ Scan scan_segment(const Segment& segment, std::uint64_t from);
 // record is not there or damaged; io_failure.
 base::Result<base::Buffer> read_plain(const Segment& segment, const Place& place, const base::Hash256& name,
                                       std::uint64_t offset, std::uint64_t length);
+
+// The stored bytes of that range, unchecked but for the header: unpack() checks them.
+base::Result<Excerpt> read_excerpt(const Segment& segment, const Place& place, const base::Hash256& name,
+                                   std::uint64_t offset, std::uint64_t length);
 
 // The record as it is stored, checked by its sums and by the full digest of the plain bytes. corrupted, io_failure.
 base::Result<Packed> read_packed(const Segment& segment, const Place& place, const base::Hash256& name);

@@ -9,6 +9,7 @@ using base::Result;
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kDeletingFormat = 2;  // with who deletes the bucket
 
 std::unexpected<base::Error> unknown_form(std::string_view what) {
     return base::fail(base::Code::corrupted, base::Subject::row, std::string(what) + " of unknown form");
@@ -29,7 +30,9 @@ std::optional<std::uint64_t> take_limit(codec::Reader& in) {
 std::string encode_bucket(const BucketRow& row) {
     const auto& bucket = row.bucket;
     codec::Writer out;
-    out.u8(kFormat).raw(bucket.id.view()).u64(static_cast<std::uint64_t>(bucket.created.ms)).bytes(bucket.owner_key);
+    const bool named = row.deleting && row.deleter != 0;
+    out.u8(named ? kDeletingFormat : kFormat).raw(bucket.id.view());
+    out.u64(static_cast<std::uint64_t>(bucket.created.ms)).bytes(bucket.owner_key);
     out.u32(row.index_shards).boolean(row.deleting);
     put_limit(out, bucket.quota.bytes_max);
     put_limit(out, bucket.quota.objects_max);
@@ -37,6 +40,7 @@ std::string encode_bucket(const BucketRow& row) {
     for (const auto& name : bucket.names) out.bytes(name);
     out.varint(bucket.settings.size());
     for (const auto& [name, document] : bucket.settings) out.bytes(name).bytes(document);
+    if (named) out.u32(row.deleter).u32(row.deleter_boot);
     return out.take();
 }
 
@@ -59,8 +63,12 @@ Result<BucketRow> decode_bucket(std::string_view bytes) {
         std::string name(in.bytes());
         bucket.settings[std::move(name)] = in.bytes();
     }
+    if (format == kDeletingFormat) {
+        row.deleter = in.u32();
+        row.deleter_boot = in.u32();
+    }
     TRY_VOID(in.finish("bucket row"));
-    if (format != kFormat || row.index_shards == 0) return unknown_form("a bucket row");
+    if ((format != kFormat && format != kDeletingFormat) || row.index_shards == 0) return unknown_form("a bucket row");
     return row;
 }
 

@@ -9,6 +9,9 @@ struct BucketRow {
     engine::Bucket bucket;
     std::uint16_t index_shards = 1;
     bool deleting = false;  // no more writes; being emptied of uploads and names
+    // Whose deletion it is, while it is being deleted: node and boot. Zero where a Larder of one node wrote it.
+    std::uint32_t deleter = 0;
+    std::uint32_t deleter_boot = 0;
 };
 
 std::string encode_bucket(const BucketRow& row);

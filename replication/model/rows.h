@@ -19,6 +19,9 @@ constexpr table::TableId kVersions = 8;  // reserved: versions that are no longe
 constexpr table::TableId kIntents = 9;   // partition key node, sort key owner: uploads that may be left half done
 constexpr table::TableId kPages = 10;    // partition key owner, sort key page number: long manifests, immutable
 constexpr table::TableId kMoves = 11;    // partition key "moves", sort key bucket id and directory: renames under way
+constexpr table::TableId kMembers = 12;  // partition key "members": by number, and by node id
+constexpr table::TableId kInvitations = 13;  // partition key "invitations", sort key hash of the secret
+constexpr table::TableId kLayouts = 14;      // partition key "layout": the newest, and what is staged
 
 inline table::RowKey bucket_row(const base::BucketId& id) {
     return {"buckets", std::string(id.view())};

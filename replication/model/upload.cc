@@ -9,6 +9,7 @@ using base::Result;
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kCompletingFormat = 2;  // with who completes the upload
 
 std::unexpected<base::Error> unknown_form(std::string_view what) {
     return base::fail(base::Code::corrupted, base::Subject::row, std::string(what) + " of unknown form");
@@ -21,7 +22,10 @@ std::string encode_upload(const Upload& upload) {
     Object properties;
     properties.properties = upload.info.properties;
     codec::Writer out;
-    out.u8(kFormat).u8(static_cast<std::uint8_t>(upload.state)).bytes(upload.completed_etag);
+    const bool named = upload.state == UploadState::completing && upload.completer != 0;
+    out.u8(named ? kCompletingFormat : kFormat);
+    out.u8(static_cast<std::uint8_t>(upload.state)).bytes(upload.completed_etag);
+    if (named) out.u32(upload.completer).raw(upload.attempt.view()).tag(upload.began);
     out.raw(upload.info.id.view()).raw(upload.info.bucket.view()).bytes(upload.info.key);
     out.u64(static_cast<std::uint64_t>(upload.info.created.ms)).bytes(upload.info.owner_key);
     out.u8(upload.info.checksum_algorithm ? static_cast<std::uint8_t>(*upload.info.checksum_algorithm) : 0);
@@ -35,6 +39,11 @@ Result<Upload> decode_upload(std::string_view bytes) {
     const auto format = in.u8();
     const auto state = in.u8();
     upload.completed_etag = in.bytes();
+    if (format == kCompletingFormat) {
+        upload.completer = in.u32();
+        upload.attempt = in.id<base::UploadId>();
+        upload.began = in.tag();
+    }
     upload.info.id = in.id<base::UploadId>();
     upload.info.bucket = in.id<base::BucketId>();
     upload.info.key = in.bytes();
@@ -46,7 +55,7 @@ Result<Upload> decode_upload(std::string_view bytes) {
     upload.info.checksum_composite = in.boolean();
     const auto properties = in.bytes();
     TRY_VOID(in.finish("upload row"));
-    if (format != kFormat || state > 2) return unknown_form("an upload row");
+    if ((format != kFormat && format != kCompletingFormat) || state > 2) return unknown_form("an upload row");
     upload.state = static_cast<UploadState>(state);
     TRY(auto object, decode_object(properties));
     upload.info.properties = std::move(object.properties);

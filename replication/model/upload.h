@@ -12,6 +12,10 @@ enum class UploadState : std::uint8_t { open = 0, completing = 1, completed = 2 
 struct Upload {
     engine::UploadInfo info;
     UploadState state = UploadState::open;
+    // Whose completion it is while it is being completed. Zero where a Larder of one node wrote it.
+    std::uint32_t completer = 0;
+    base::UploadId attempt;
+    base::Tag began;             // version of the row when it began, where the attempt was taken over since
     std::string completed_etag;  // of the object made, once completed
 };
 std::string encode_upload(const Upload& upload);

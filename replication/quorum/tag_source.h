@@ -27,6 +27,8 @@ class TagSource {
     std::uint64_t last() const { return last_; }
     std::uint32_t node() const { return node_; }
     std::uint32_t boot() const { return boot_; }
+    // The boot counter was lost with a disk: peers remember a greater one.
+    void use_boot(std::uint32_t boot) { boot_ = boot; }
 
  private:
     static constexpr std::int64_t kAheadMaxMs = 60'000;

@@ -151,6 +151,7 @@ io::Task<Content> FileConnection::run(BeginSession ask) {
     if (store_ || refused_ || !nonce_.empty())
         co_return fail(Code::invalid_argument, Subject::request, "a connection has one session.");
     wanted_ = std::move(ask);
+    if (site_.services.look_up) co_await site_.services.look_up(wanted_.key_id, wanted_.bucket);
     if (wanted_.key_id.empty()) {
         if (!io::is_trusted(peer_, site_.options.socket)) {
             co_return denied("user " + std::to_string(peer_.uid) + " may use this socket only with an access key.");

@@ -29,6 +29,9 @@ struct FileServices {
     std::function<std::shared_ptr<const engine::Bucket>(std::string_view name)> find_bucket;
     std::function<std::shared_ptr<const engine::AccessKey>(std::string_view id)> find_key;
     std::function<base::Result<std::unique_ptr<engine::FileStore>>(const engine::Bucket& bucket)> open;
+    // Before a session is judged: another node of the cluster may have made its key or its bucket just now. May be
+    // empty.
+    std::function<io::Task<void>(std::string key_id, std::string bucket)> look_up;
 };
 
 class FileServer {

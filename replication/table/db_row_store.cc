@@ -31,12 +31,8 @@ Row damaged_row() {
     return row;
 }
 
-struct Changed {
-    RowKey key;
-    StoredRow row;
-};
-
 // What a change of rows does to the trees.
+template <typename Changed>
 class DbRowAccess final : public RowAccess {
  public:
     DbRowAccess(db::Writer& writer, TableId table, quorum::Partition partition, const std::vector<CommitHook>* hooks,
@@ -110,21 +106,48 @@ class DbRowAccess final : public RowAccess {
 
 }  // namespace
 
+Result<void> DbRowStore::find_tombstones(db::Reader& reader, const std::string& from, std::size_t most,
+                                         Tombstones& out) {
+    TRY(const auto cursor, reader.cursor(kRows));
+    auto moved = cursor->seek(from);
+    for (std::string passed; cursor->valid(); moved = cursor->next()) {
+        // The key of a damaged row is there; a cursor that does not get on stands in a damaged tree.
+        if (!moved && (moved.error().code != base::Code::corrupted || cursor->key() == passed)) return moved;
+        passed.assign(cursor->key());
+        out.next = passed + '\0';
+        if (most-- == 0) {
+            out.next = passed;
+            out.more = true;
+            return {};
+        }
+        const auto row = moved ? decode_row_front(cursor->value(), 0) : damaged_row<RowView>();
+        if (!row || !row->tombstone) continue;
+        if (const auto place = read_place(passed)) out.rows.emplace_back(place->table, place->key());
+    }
+    return moved;
+}
+
 io::Task<Result<void>> DbRowStore::apply(TableId table, quorum::Partition partition, RowChange change) {
     const auto found = hooks_.find(table);
     const auto hooks = found == hooks_.end() ? nullptr : found->second;
     auto changed = std::make_shared<std::vector<Changed>>();
-    CO_TRY_VOID(co_await db_.commit(shard_of(partition), [=, change = std::move(change)](db::Writer& writer) mutable {
-        DbRowAccess rows(writer, table, partition, hooks.get(), changed.get());
+    auto commit = [=, change = std::move(change)](db::Writer& writer) mutable {
+        DbRowAccess<Changed> rows(writer, table, partition, hooks.get(), changed.get());
         return change(rows);
-    }));
+    };
+    return db_.commit(shard_of(partition), std::move(commit), [here = std::weak_ptr(here_), table, partition, changed] {
+        if (const auto store = here.lock()) (*store)->tell(table, partition, *changed);
+    });
+}
+
+void DbRowStore::tell(TableId table, quorum::Partition partition, const std::vector<Changed>& changed) {
     low_cache_.erase(partition);
+    ++changes_[partition];
     const auto observers = observers_.find(table);
-    if (observers == observers_.end()) co_return Result<void>();
-    for (const auto& item : *changed) {
+    if (observers == observers_.end()) return;
+    for (const auto& item : changed) {
         for (const auto& observer : observers->second) observer(item.key, item.row);
     }
-    co_return Result<void>();
 }
 
 Result<std::optional<StoredRow>> DbRowStore::get(TableId table, quorum::Partition partition, const RowKey& key) {
@@ -145,6 +168,71 @@ Result<Tag> DbRowStore::low(quorum::Partition partition) {
     TRY(const auto low, low_of(db_.get(shard_of(partition), kLows, low_place(partition))));
     low_cache_[partition] = low;
     return low;
+}
+
+namespace {
+
+// Steps over the partition keys that are not of the slice.
+Result<void> walk_slice(db::Reader& reader, const Slice& slice, std::string from, const SliceVisit& visit) {
+    TRY(const auto cursor, reader.cursor(kRows));
+    auto moved = cursor->seek(from);
+    for (std::string passed, beginning;;) {
+        // The key of a damaged row is there; a cursor that does not get on stands in a damaged tree.
+        const bool stuck = !cursor->valid() || (!passed.empty() && cursor->key() == passed);
+        if (!moved && (stuck || moved.error().code != base::Code::corrupted)) return moved;
+        if (!cursor->valid()) return {};
+        passed.assign(cursor->key());
+        const auto place = read_place(passed);
+        if (!place) return base::fail(base::Code::corrupted, base::Subject::row, "a row has a malformed key");
+        if (!slice.has(place->table, place->partition_key)) {
+            beginning = after_prefix(row_place(place->table, place->partition_key, {}));
+            if (beginning.empty()) return {};
+            moved = cursor->seek(beginning);
+            continue;
+        }
+        const auto damaged = damaged_row<RowView>();
+        const auto row = moved ? decode_row_front(cursor->value(), SIZE_MAX).value_or(damaged) : damaged;
+        TRY(const auto more, visit(passed, row));
+        if (!more) return {};
+        moved = cursor->next();
+    }
+}
+
+}  // namespace
+
+Result<void> DbRowStore::scan_slice(const Slice& slice, std::string from, SliceVisit visit) {
+    return db_.look(shard_of(slice.partition),
+                    [&](db::Reader& reader) { return walk_slice(reader, slice, std::move(from), visit); });
+}
+
+io::Task<Result<bool>> DbRowStore::wipe(Slice slice, std::size_t most) {
+    auto all = std::make_shared<bool>(true);
+    const auto shard = shard_of(slice.partition);
+    const auto partition = slice.partition;
+    auto hooks = hooks_;
+    CO_TRY_VOID(co_await db_.commit(shard, [=, slice = std::move(slice)](db::Writer& writer) -> Result<void> {
+        std::vector<std::pair<std::string, StoredRow>> rows;
+        TRY_VOID(walk_slice(writer, slice, {}, [&](std::string_view place, const RowView& row) -> Result<bool> {
+            if (rows.size() == most) *all = false;
+            if (rows.size() < most) rows.emplace_back(place, owned(row));
+            return *all;
+        }));
+        for (const auto& [place, row] : rows) {
+            const auto at = read_place(place);
+            if (row.body_size > 0) {
+                TRY_VOID(writer.erase(kBodies, body_place(at->table, row.version, row.body_mark)));
+            }
+            TRY_VOID(writer.erase(kRows, place));
+            const auto found = hooks.find(at->table);
+            if (found == hooks.end() || !row.has_value()) continue;
+            const std::optional<StoredRow> before = row;
+            const StoredRow after;
+            for (const auto& hook : *found->second) TRY_VOID(hook(writer, RowTransition{at->key(), before, after}));
+        }
+        return {};
+    }));
+    ++changes_[partition];
+    co_return *all;
 }
 
 Result<void> DbRowStore::scan(TableId table, quorum::Partition partition, const std::string& partition_key,

@@ -5,9 +5,9 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-codec::Writer start(TableId table, Operation operation) {
+codec::Writer start(Heading heading, Operation operation) {
     codec::Writer out;
-    out.u8(kFormat).u8(table).u8(static_cast<std::uint8_t>(operation));
+    out.u8(kFormat).u8(heading.table).u8(static_cast<std::uint8_t>(operation)).varint(heading.epoch);
     return out;
 }
 
@@ -28,21 +28,21 @@ base::Result<StoredRow> take_row(codec::Reader& in) {
 
 }  // namespace
 
-std::string encode(TableId table, const ReadRequest& request) {
-    auto out = start(table, Operation::read);
+std::string encode(Heading heading, const ReadRequest& request) {
+    auto out = start(heading, Operation::read);
     put_key(out, request.key);
     return out.boolean(request.with_body).take();
 }
 
-std::string encode(TableId table, const PrepareRequest& request) {
-    auto out = start(table, Operation::prepare);
+std::string encode(Heading heading, const PrepareRequest& request) {
+    auto out = start(heading, Operation::prepare);
     out.tag(request.ballot).varint(request.keys.size());
     for (const auto& key : request.keys) put_key(out, key);
     return out.take();
 }
 
-std::string encode(TableId table, const AcceptRequest& request) {
-    auto out = start(table, Operation::accept);
+std::string encode(Heading heading, const AcceptRequest& request) {
+    auto out = start(heading, Operation::accept);
     std::size_t size = 64;
     for (const auto& p : request.proposals)
         size += 64 + p.key.sort_key.size() + p.value.row.size() + p.value.body.size();
@@ -55,30 +55,34 @@ std::string encode(TableId table, const AcceptRequest& request) {
     return out.take();
 }
 
-std::string encode(TableId table, const RangeQuery& query) {
-    auto out = start(table, Operation::range);
+std::string encode(Heading heading, const RangeQuery& query) {
+    auto out = start(heading, Operation::range);
     out.bytes(query.partition_key).bytes(query.prefix).bytes(query.start_after).bytes(query.start_at);
     out.bytes(query.end_before).bytes(query.delimiter).varint(query.limit).boolean(query.with_bodies);
     return out.varint(query.row_bytes).take();
 }
 
-std::string encode(TableId table, Operation operation, const CollectRequest& request) {
-    auto out = start(table, operation);
+std::string encode(Heading heading, Operation operation, const CollectRequest& request) {
+    auto out = start(heading, operation);
     put_key(out, request.key);
     return out.tag(request.tag).take();
 }
 
-std::string encode(TableId table, const RowRequest& request) {
-    if (const auto* raise = std::get_if<RaiseLowRequest>(&request)) return encode(table, Operation::raise_low, *raise);
-    if (const auto* drop = std::get_if<CollectRequest>(&request)) return encode(table, Operation::collect, *drop);
-    if (const auto* read = std::get_if<ReadRequest>(&request)) return encode(table, *read);
-    if (const auto* prepare = std::get_if<PrepareRequest>(&request)) return encode(table, *prepare);
-    return encode(table, std::get<AcceptRequest>(request));
+std::string encode(Heading heading, const RowRequest& request) {
+    if (const auto* raise = std::get_if<RaiseLowRequest>(&request))
+        return encode(heading, Operation::raise_low, *raise);
+    if (const auto* drop = std::get_if<CollectRequest>(&request)) return encode(heading, Operation::collect, *drop);
+    if (const auto* read = std::get_if<ReadRequest>(&request)) return encode(heading, *read);
+    if (const auto* prepare = std::get_if<PrepareRequest>(&request)) return encode(heading, *prepare);
+    return encode(heading, std::get<AcceptRequest>(request));
 }
 
 std::string encode(const Reply& reply) {
     codec::Writer out;
-    out.u8(kFormat).boolean(reply.ok).varint(reply.rows.size());
+    const auto word = reply.stale ? Word::stale : reply.ok ? Word::yes : Word::no;
+    out.u8(kFormat).u8(static_cast<std::uint8_t>(word));
+    if (reply.stale) return out.varint(reply.epoch).take();
+    out.varint(reply.rows.size());
     for (const auto& row : reply.rows) {
         out.boolean(row.ok).boolean(row.superseded).tag(row.low);
         append_row(out, view_of(row.row));
@@ -107,12 +111,18 @@ std::string encode(const RangeReply& reply) {
     return maker.finish(reply.more, reply.resume);
 }
 
+Word word_of(std::string_view answer) {
+    const auto word = answer.size() > 1 ? static_cast<std::uint8_t>(answer[1]) : std::uint8_t{0};
+    return word == 1 ? Word::yes : word == 2 ? Word::stale : Word::no;
+}
+
 base::Result<Envelope> open_envelope(std::string_view bytes) {
     codec::Reader in(bytes);
     Envelope envelope;
     const auto format = in.u8();
     envelope.table = in.u8();
     const auto operation = in.u8();
+    envelope.epoch = in.varint();
     if (!in.ok() || format != kFormat || operation < 1 || operation > 6) {
         return base::fail(base::Code::corrupted, base::Subject::request, "a table message has an unknown form");
     }
@@ -193,8 +203,11 @@ base::Result<Reply> decode_reply(std::string_view bytes) {
     codec::Reader in(bytes);
     Reply reply;
     const auto format = in.u8();
-    reply.ok = in.boolean();
-    const auto count = in.count(30);
+    const auto word = in.u8();
+    reply.ok = word == static_cast<std::uint8_t>(Word::yes);
+    reply.stale = word == static_cast<std::uint8_t>(Word::stale);
+    if (reply.stale) reply.epoch = in.varint();
+    const auto count = reply.stale ? 0 : in.count(30);
     for (std::size_t i = 0; i < count; ++i) {
         RowReply row;
         row.ok = in.boolean();
@@ -205,7 +218,8 @@ base::Result<Reply> decode_reply(std::string_view bytes) {
         reply.rows.push_back(std::move(row));
     }
     TRY_VOID(in.finish("reply"));
-    if (format != kFormat) return base::fail(base::Code::corrupted, base::Subject::request, "a reply of unknown form");
+    if (format != kFormat || word > static_cast<std::uint8_t>(Word::stale))
+        return base::fail(base::Code::corrupted, base::Subject::request, "a reply of unknown form");
     return reply;
 }
 

@@ -11,6 +11,13 @@ namespace larder::table {
 
 enum class Operation : std::uint8_t { read = 1, prepare = 2, accept = 3, range = 4, raise_low = 5, collect = 6 };
 
+// The head of every request: which rows, and the newest layout that who asks goes by.
+struct Heading {
+    Heading(TableId t, quorum::Epoch e = 0) : table(t), epoch(e) {}  // NOLINT: a table alone means no layouts
+    TableId table;
+    quorum::Epoch epoch;
+};
+
 // Why an ACCEPT is sent; decides rules 2 and 3 of the replica.
 enum class AcceptKind : std::uint8_t {
     optimistic = 1,  // a plain write that has not read
@@ -59,6 +66,9 @@ struct RowReply {
 };
 struct Reply {
     bool ok = false;
+    // Nothing was looked at or done: the replica knows newer layouts than who asks. `epoch` is the newest here.
+    bool stale = false;
+    quorum::Epoch epoch = 0;
     std::vector<RowReply> rows;
 };
 
@@ -105,20 +115,25 @@ class RangeReplyMaker {
     std::size_t count_ = 0;
 };
 
-std::string encode(TableId table, const ReadRequest& request);
-std::string encode(TableId table, const PrepareRequest& request);
-std::string encode(TableId table, const AcceptRequest& request);
-std::string encode(TableId table, const RangeQuery& request);
-std::string encode(TableId table, Operation operation, const CollectRequest& request);
-std::string encode(TableId table, const RowRequest& request);
+std::string encode(Heading heading, const ReadRequest& request);
+std::string encode(Heading heading, const PrepareRequest& request);
+std::string encode(Heading heading, const AcceptRequest& request);
+std::string encode(Heading heading, const RangeQuery& request);
+std::string encode(Heading heading, Operation operation, const CollectRequest& request);
+std::string encode(Heading heading, const RowRequest& request);
 std::string encode(const Reply& reply);
 std::string encode(const RangeReply& reply);
 
 struct Envelope {
     TableId table = 0;
+    quorum::Epoch epoch = 0;
     Operation operation = Operation::read;
     std::string_view rest;
 };
+// What the second byte of every answer says, ranges included.
+enum class Word : std::uint8_t { no = 0, yes = 1, stale = 2 };
+Word word_of(std::string_view answer);
+
 base::Result<Envelope> open_envelope(std::string_view bytes);
 base::Result<ReadRequest> decode_read(std::string_view bytes);
 base::Result<PrepareRequest> decode_prepare(std::string_view bytes);

@@ -60,6 +60,14 @@ std::string_view keep(std::vector<std::shared_ptr<const std::string>>& held, std
     return *held.back();
 }
 
+// A member that knows newer layouts; 0: none says so.
+io::NodeNumber ahead_of(const quorum::ReplicaSet& set, const quorum::Answers& answers) {
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (answers[i] && word_of(answers[i]->body) == Word::stale) return set.nodes[i];
+    }
+    return 0;
+}
+
 void append(RangePage& page, RangePage part) {
     if (page.entries.empty() && page.held.empty()) {
         page.entries = std::move(part.entries);
@@ -102,21 +110,31 @@ io::Task<Result<RangePage>> Coordinator::range(RangeQuery query) {
 
 // One message to each replica: the part of the range that all that answered have covered.
 io::Task<Result<RangePage>> Coordinator::range_once(RangeQuery query) {
-    const RowKey place{query.partition_key, {}};
-    const auto set = set_of(place);
-    const auto enough = [&set](const quorum::Answers& answers) {
-        return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(),
-                                                      [](const auto& a) { return a.has_value(); })) >= set.read_quorum;
-    };
-    CO_TRY(auto answers, co_await ask(set, encode(options_.table, query), enough));
-    if (answers.size() == 1 && answers[0]) co_return co_await only_page(query, std::move(answers[0]->body));
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto set = set_of(query.partition_key);
+        const auto judge = [&set](const quorum::Answers& answers) {
+            if (ahead_of(*set, answers) != 0) return quorum::Enough::yes;
+            const bool all = set->reached([&](std::size_t member) { return answers[member].has_value(); });
+            return all ? quorum::Enough::yes : quorum::Enough::no;
+        };
+        CO_TRY(auto answers, co_await ask(set, encode(heading(*set), query), true, judge));
+        if (const auto node = ahead_of(*set, answers); node != 0) {
+            if (co_await catch_up_with(node, set)) continue;
+            co_return no_quorum();
+        }
+        if (answers.size() == 1 && answers[0]) co_return co_await only_page(query, std::move(answers[0]->body));
+        if (!set->reached([&](std::size_t member) { return answers[member].has_value(); })) break;
+        co_return co_await merged_page(query, std::move(answers));
+    }
+    co_return base::fail(Code::quorum_not_reached, "too few replicas answered the range read");
+}
+
+// The pages of a quorum, key by key.
+io::Task<Result<RangePage>> Coordinator::merged_page(RangeQuery query, quorum::Answers answers) {
     RangePage page;
     Heard heard;
     for (auto& answer : answers) {
         if (answer) CO_TRY_VOID(heard.take(keep(page.held, std::move(answer->body))));
-    }
-    if (heard.replicas < set.read_quorum) {
-        co_return base::fail(Code::quorum_not_reached, "too few replicas answered the range read");
     }
     page.entries.reserve(heard.items.size());
     for (auto next = heard.items.begin(); next != heard.items.end();) {

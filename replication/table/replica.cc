@@ -1,5 +1,7 @@
 #include "replication/table/replica.h"
 
+#include "replication/table/change.h"
+
 namespace larder::table {
 
 using base::Code;
@@ -99,31 +101,67 @@ Result<RowReply> judge_accept(RowAccess& rows, const Proposal& proposal, const A
 Replica::Replica(io::Network& network, RowStore& store, const quorum::Placement& placement, quorum::TagSource& tags,
                  Rules rules)
     : store_(store), placement_(placement), tags_(tags), rules_(rules) {
-    network.serve(kMethod, [this](io::NodeNumber, io::Message request) { return serve(std::move(request)); });
+    network.serve(kMethod,
+                  [this](io::NodeNumber from, io::Message request) { return serve(from, std::move(request)); });
 }
 
-io::Task<Result<io::Message>> Replica::serve(io::Message request) {
+io::Task<Result<io::Message>> Replica::serve(io::NodeNumber from, io::Message request) {
     CO_TRY(const auto envelope, open_envelope(request.body));
+    CO_TRY_VOID(co_await adopt_for(from, envelope.epoch));
+    const Heading heading(envelope.table, envelope.epoch);
     if (envelope.operation == Operation::range) {
         CO_TRY(auto query, decode_range(envelope.rest));
+        if (const auto refusal = refused(heading, query.partition_key)) {
+            CO_TRY(const auto stale, *refusal);
+            co_return io::Message{encode(stale), {}};
+        }
         co_return co_await range(envelope.table, std::move(query));
     }
     CO_TRY(auto decoded, decode_request(envelope));
-    CO_TRY(const auto reply, co_await answer(envelope.table, std::move(decoded)));
+    CO_TRY(const auto reply, co_await answer(heading, std::move(decoded)));
     co_return io::Message{encode(reply), {}};
 }
 
-io::Task<Result<Reply>> Replica::answer(TableId table, RowRequest request) {
-    if (auto* accept_request = std::get_if<AcceptRequest>(&request)) return accept(table, std::move(*accept_request));
+namespace {
+
+const std::string* partition_key_of(const RowRequest& request) {
+    if (const auto* read = std::get_if<ReadRequest>(&request)) return &read->key.partition_key;
+    if (const auto* raise = std::get_if<RaiseLowRequest>(&request)) return &raise->key.partition_key;
+    if (const auto* drop = std::get_if<CollectRequest>(&request)) return &drop->key.partition_key;
+    if (const auto* prepare = std::get_if<PrepareRequest>(&request)) {
+        return prepare->keys.empty() ? nullptr : &prepare->keys.front().partition_key;
+    }
+    const auto& accept = std::get<AcceptRequest>(request);
+    return accept.proposals.empty() ? nullptr : &accept.proposals.front().key.partition_key;
+}
+
+}  // namespace
+
+io::Task<Result<Reply>> Replica::answer(Heading heading, RowRequest request) {
+    const auto* partition_key = partition_key_of(request);
+    if (partition_key == nullptr) return ready(base::fail(Code::invalid_argument, Subject::request, "no row is named"));
+    if (auto refusal = refused(heading, *partition_key)) return ready(std::move(*refusal));
+    return answer_admitted(heading.table, std::move(request));
+}
+
+io::Task<Result<Reply>> Replica::answer_admitted(TableId table, RowRequest request) {
+    if (auto* accept_request = std::get_if<AcceptRequest>(&request)) {
+        return accept(table, std::move(*accept_request), {});
+    }
     if (auto* prepare_request = std::get_if<PrepareRequest>(&request)) {
         return prepare(table, std::move(*prepare_request));
     }
     if (auto* raise = std::get_if<RaiseLowRequest>(&request)) return raise_low(table, std::move(*raise));
     if (auto* drop = std::get_if<CollectRequest>(&request)) return collect(table, std::move(*drop));
-    return ready(read(table, std::get<ReadRequest>(request)));
+    return ready(read_admitted(table, std::get<ReadRequest>(request)));
 }
 
-Result<Reply> Replica::read(TableId table, const ReadRequest& request) {
+Result<Reply> Replica::read(Heading heading, const ReadRequest& request) {
+    if (auto refusal = refused(heading, request.key.partition_key)) return std::move(*refusal);
+    return read_admitted(heading.table, request);
+}
+
+Result<Reply> Replica::read_admitted(TableId table, const ReadRequest& request) {
     const auto partition = placement_.partition_of(request.key.partition_key);
     Reply reply;
     auto& row = reply.rows.emplace_back();
@@ -152,6 +190,7 @@ Result<std::string> Replica::body_of(TableId table, const RowKey& key, StoredRow
 }
 
 io::Task<Result<Reply>> Replica::prepare(TableId table, PrepareRequest request) {
+    const Change change(*this);
     if (request.keys.empty() || tags_.too_far_ahead(request.ballot)) {
         co_return base::fail(Code::invalid_argument, Subject::request, "a ballot from too far in the future");
     }
@@ -179,11 +218,16 @@ io::Task<Result<Reply>> Replica::prepare(TableId table, PrepareRequest request) 
     co_return std::move(*reply);
 }
 
-io::Task<Result<Reply>> Replica::accept(TableId table, AcceptRequest request) {
-    return accept_unchanged(table, std::move(request), {});
+io::Task<Result<Reply>> Replica::accept_unchanged(Heading heading, AcceptRequest request, std::vector<Tag> expected) {
+    if (request.proposals.empty()) {
+        return ready(base::fail(Code::invalid_argument, Subject::request, "no row is named"));
+    }
+    if (auto refusal = refused(heading, request.proposals.front().key.partition_key)) return ready(std::move(*refusal));
+    return accept(heading.table, std::move(request), std::move(expected));
 }
 
-io::Task<Result<Reply>> Replica::accept_unchanged(TableId table, AcceptRequest request, std::vector<Tag> expected) {
+io::Task<Result<Reply>> Replica::accept(TableId table, AcceptRequest request, std::vector<Tag> expected) {
+    const Change change(*this);
     if (request.proposals.empty() || tags_.too_far_ahead(request.tag)) {
         co_return base::fail(Code::invalid_argument, Subject::request, "a tag from too far in the future");
     }
@@ -228,6 +272,7 @@ io::Task<Result<Reply>> Replica::accept_unchanged(TableId table, AcceptRequest r
 }
 
 io::Task<Result<Reply>> Replica::raise_low(TableId table, CollectRequest request) {
+    const Change change(*this);
     const auto partition = placement_.partition_of(request.key.partition_key);
     CO_TRY_VOID(co_await store_.apply(table, partition, [low = request.tag](RowAccess& rows) -> Result<void> {
         TRY(const auto present, rows.low());
@@ -238,6 +283,7 @@ io::Task<Result<Reply>> Replica::raise_low(TableId table, CollectRequest request
 }
 
 io::Task<Result<Reply>> Replica::collect(TableId table, CollectRequest request) {
+    const Change change(*this);
     const auto partition = placement_.partition_of(request.key.partition_key);
     CO_TRY_VOID(co_await store_.apply(table, partition, [request](RowAccess& rows) -> Result<void> {
         TRY(const auto row, rows.get(request.key));
@@ -245,93 +291,6 @@ io::Task<Result<Reply>> Replica::collect(TableId table, CollectRequest request) 
         return rows.erase(request.key);
     }));
     co_return plain_yes();
-}
-
-namespace {
-
-// Bounds what one message makes a replica look at: tombstones and folded rows count too.
-constexpr std::size_t kRowsPerMessage = 20'000;
-
-// Builds one page of a range while rows pass by.
-class PageMaker {
- public:
-    explicit PageMaker(const RangeQuery& query) : query_(query) {}
-
-    Result<ScanStep> take(std::string_view sort_key, const RowView& row) {
-        if (!sort_key.starts_with(query_.prefix) || (!query_.end_before.empty() && sort_key >= query_.end_before)) {
-            return ScanStep{true, {}};
-        }
-        if (live_ == query_.limit || ++seen_ > kRowsPerMessage) {
-            more_ = true;
-            resume_ = sort_key;
-            return ScanStep{true, {}};
-        }
-        const auto fold = folded_length(sort_key);
-        if (fold == 0) {
-            live_ += row.has_value() || row.damaged ? 1 : 0;
-            add({sort_key, false, {}, row, {}});
-            return ScanStep{};
-        }
-        // A tombstone tells nothing of its prefix, but the merge must see it if another replica holds the row alive.
-        if (!row.has_value() && !row.damaged) return ScanStep{};
-        ++live_;
-        const auto prefix = sort_key.substr(0, fold);
-        auto witness = row;
-        witness.row = {};
-        witness.damaged = false;
-        add({prefix, true, sort_key, witness, {}});
-        return ScanStep{false, after_prefix(std::string(prefix))};
-    }
-
-    // Rows whose bodies are wanted, in order; they are not in the reply yet.
-    struct Waiting {
-        std::string sort_key, witness;
-        bool is_prefix = false;
-        StoredRow row;
-    };
-    std::vector<Waiting> take_waiting() { return std::exchange(waiting_, {}); }
-    void add_now(const RangeItem& item) { reply_.add(item); }
-    std::string finish() { return reply_.finish(more_, resume_); }
-
- private:
-    // What is shown goes straight into the reply, unless bodies have to be looked up once the scan is over.
-    void add(const RangeItem& item) {
-        if (!query_.with_bodies) return reply_.add(item);
-        waiting_.push_back({std::string(item.sort_key), std::string(item.witness), item.is_prefix, owned(item.row)});
-    }
-    std::size_t folded_length(std::string_view sort_key) const {
-        if (query_.delimiter.empty()) return 0;
-        const auto at = sort_key.find(query_.delimiter, query_.prefix.size());
-        return at == std::string_view::npos ? 0 : at + query_.delimiter.size();
-    }
-
-    const RangeQuery& query_;
-    RangeReplyMaker reply_;
-    std::vector<Waiting> waiting_;
-    bool more_ = false;
-    std::string resume_;
-    std::size_t live_ = 0;
-    std::size_t seen_ = 0;
-};
-
-}  // namespace
-
-io::Task<Result<io::Message>> Replica::range(TableId table, RangeQuery query) {
-    const auto partition = placement_.partition_of(query.partition_key);
-    std::string from = std::max(query.prefix, query.start_at);
-    if (!query.start_after.empty() && query.start_after >= from) from = query.start_after + '\0';
-    PageMaker page(query);
-    CO_TRY_VOID(store_.scan(table, partition, query.partition_key, from, query.row_bytes,
-                            [&](std::string_view key, const RowView& row) { return page.take(key, row); }));
-    for (auto& item : page.take_waiting()) {
-        std::string body;
-        if (!item.is_prefix) {
-            CO_TRY(body, body_of(table, {query.partition_key, item.sort_key}, item.row));
-            if (item.row.row.size() > query.row_bytes) item.row.row.resize(query.row_bytes);
-        }
-        page.add_now({item.sort_key, item.is_prefix, item.witness, view_of(item.row), body});
-    }
-    co_return io::Message{page.finish(), {}};
 }
 
 }  // namespace larder::table

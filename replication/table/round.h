@@ -8,17 +8,36 @@
 
 namespace larder::table {
 
-// One answer a member; those that did not answer are missing.
+// One answer a member, in the order of set->nodes; those that did not answer are missing.
 struct Coordinator::Round {
+    quorum::Replicas set;
     std::vector<std::optional<Reply>> replies;
 
-    std::size_t oks() const {
-        return static_cast<std::size_t>(
-            std::count_if(replies.begin(), replies.end(), [](const auto& r) { return r && r->ok; }));
+    bool ok(std::size_t member) const { return replies[member] && replies[member]->ok; }
+    // Every quorum said ok.
+    bool reached() const {
+        return set->reached([this](std::size_t member) { return ok(member); });
     }
-    std::size_t answers() const {
-        return static_cast<std::size_t>(
-            std::count_if(replies.begin(), replies.end(), [](const auto& r) { return r.has_value(); }));
+    // Every quorum holds what was sent: none of those that count has called it superseded.
+    bool stored() const {
+        return set->reached([this](std::size_t member) {
+            return ok(member) && std::ranges::none_of(replies[member]->rows, &RowReply::superseded);
+        });
+    }
+    // Every member said ok.
+    bool all() const {
+        return std::all_of(replies.begin(), replies.end(), [](const auto& r) { return r && r->ok; });
+    }
+    // Enough are there, whatever they say.
+    bool answered() const {
+        return set->reached([this](std::size_t member) { return replies[member].has_value(); });
+    }
+    // A member that knows newer layouts; 0: none says so. It took nothing.
+    io::NodeNumber ahead() const {
+        for (std::size_t i = 0; i < replies.size(); ++i) {
+            if (replies[i] && replies[i]->stale) return set->nodes[i];
+        }
+        return 0;
     }
     // Every member answered and none took anything.
     bool clean_refusal() const {
@@ -41,26 +60,50 @@ struct Coordinator::Round {
         }
         return most;
     }
-    // Among the members that said ok: the newest state of the i-th row, and how many hold exactly it.
+    // Among the members that said ok: the newest state of the i-th row, and whether every quorum holds exactly it.
     struct Newest {
         RowReply row;
-        std::size_t holders = 0;
+        bool at_quorum = false;
     };
     Newest newest(std::size_t i) const {
-        Newest out;
+        const RowReply* most = nullptr;
         for (const auto& reply : replies) {
             if (!reply || !reply->ok || i >= reply->rows.size()) continue;
             const auto& row = reply->rows[i];
-            if (out.holders == 0 || row.row.acc > out.row.row.acc) {
-                out.row = row;
-                out.holders = 1;
-            } else if (row.row.acc == out.row.row.acc) {
-                ++out.holders;
-            }
+            if (most == nullptr || row.row.acc > most->row.acc) most = &row;
         }
-        return out;
+        if (most == nullptr) return {};
+        const auto acc = most->row.acc;
+        return {*most, set->reached([&](std::size_t member) {
+                    return ok(member) && i < replies[member]->rows.size() && replies[member]->rows[i].row.acc == acc;
+                })};
     }
 };
+
+constexpr int kAttempts = 8;
+
+inline std::unexpected<base::Error> no_quorum() {
+    return base::fail(base::Code::quorum_not_reached, "too few replicas of the row answered");
+}
+inline std::unexpected<base::Error> unknown() {
+    return base::fail(base::Code::unknown_outcome, "whether the write took effect is not known");
+}
+// Errors of a replica that changed nothing.
+inline bool is_final(const base::Error& error) {
+    return error.is(base::Code::no_space) || error.is(base::Code::corrupted) || error.is(base::Code::shutting_down);
+}
+
+inline std::vector<Proposal> one(Proposal proposal) {
+    std::vector<Proposal> out;
+    out.push_back(std::move(proposal));
+    return out;
+}
+
+inline Proposal proposal_of(const RowKey& key, base::Tag version, std::optional<Value> value) {
+    Proposal proposal{key, version, !value.has_value(), {}};
+    if (value) proposal.value = std::move(*value);
+    return proposal;
+}
 
 inline Row row_of(RowReply reply) {
     Row row;
@@ -84,14 +127,14 @@ struct Present {
     std::vector<Row> rows;
     std::vector<Proposal> proposals;
     std::vector<base::Tag> versions;
-    bool at_quorum = true;  // every one is held by `needed` members
+    bool at_quorum = true;  // every one is held by every quorum
 };
 template <typename AnyRound>
-Present present_in(const AnyRound& round, const std::vector<RowKey>& keys, std::size_t needed) {
+Present present_in(const AnyRound& round, const std::vector<RowKey>& keys) {
     Present out;
     for (std::size_t i = 0; i < keys.size(); ++i) {
         const auto newest = round.newest(i);
-        out.at_quorum = out.at_quorum && newest.holders >= needed;
+        out.at_quorum = out.at_quorum && newest.at_quorum;
         out.versions.push_back(newest.row.row.version);
         out.rows.push_back(row_of(newest.row));
         out.proposals.push_back(same_again(keys[i], newest.row));

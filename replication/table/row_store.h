@@ -34,6 +34,14 @@ struct ScanStep {
 // What is shown is valid during the call.
 using RowVisit = std::function<base::Result<ScanStep>(std::string_view sort_key, const RowView& row)>;
 
+// Rows of one partition: those of some tables, told by the key.
+struct Slice {
+    quorum::Partition partition = 0;
+    std::function<bool(TableId, std::string_view partition_key)> has;
+};
+// Sees rows of a slice in the order of their places; `place` is valid during the call. False: stop.
+using SliceVisit = std::function<base::Result<bool>(std::string_view place, const RowView& row)>;
+
 class RowStore {
  public:
     virtual ~RowStore() = default;
@@ -47,6 +55,12 @@ class RowStore {
     // From `from` (inclusive) upwards within one partition key, rows cut to `row_bytes`. Damaged ones come as such.
     virtual base::Result<void> scan(TableId table, quorum::Partition partition, const std::string& partition_key,
                                     std::string from, std::size_t row_bytes, RowVisit visit) = 0;
+    // The rows of a slice from the place `from` (inclusive) upwards. Damaged ones come as such.
+    virtual base::Result<void> scan_slice(const Slice& slice, std::string from, SliceVisit visit) = 0;
+    // Erases at most `most` rows of a slice, with their bodies; the bound of the partition stays. True: none is left.
+    virtual io::Task<base::Result<bool>> wipe(Slice slice, std::size_t most) = 0;
+    // Rises with every change in the partition since the start.
+    virtual std::uint64_t changes(quorum::Partition partition) const = 0;
 };
 
 }  // namespace larder::table

@@ -105,6 +105,14 @@ std::string row_place(TableId table, const RowKey& key) {
     return row_place(table, key.partition_key, key.sort_key);
 }
 
+std::optional<PlaceView> read_place(std::string_view place) {
+    if (place.size() < 3) return std::nullopt;
+    const auto byte = [place](std::size_t i) { return static_cast<std::size_t>(static_cast<std::uint8_t>(place[i])); };
+    const auto length = byte(1) << 8 | byte(2);
+    if (place.size() < 3 + length) return std::nullopt;
+    return PlaceView{static_cast<TableId>(byte(0)), place.substr(3, length), place.substr(3 + length)};
+}
+
 std::string body_place(TableId table, base::Tag version, std::uint64_t mark) {
     codec::Writer out;
     out.u8(table).tag(version);

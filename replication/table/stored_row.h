@@ -43,6 +43,13 @@ base::Result<RowView> decode_row_front(std::string_view bytes, std::size_t row_b
 // and ordered by sort key.
 std::string row_place(TableId table, const RowKey& key);
 std::string row_place(TableId table, std::string_view partition_key, std::string_view sort_key);
+// What a row's place says; nothing for bytes that are none.
+struct PlaceView {
+    TableId table = 0;
+    std::string_view partition_key, sort_key;
+    RowKey key() const { return {std::string(partition_key), std::string(sort_key)}; }
+};
+std::optional<PlaceView> read_place(std::string_view place);
 // Where its body lies: table, version, and the mark where there is one.
 std::string body_place(TableId table, base::Tag version, std::uint64_t mark);
 // Never zero.

@@ -9,24 +9,24 @@
 
 namespace larder::s3::ops {
 
-S3Result<engine::CopySource> copy_source(const Call& call) {
+io::Task<S3Result<engine::CopySource>> copy_source(Call& call) {
     std::string_view text = call.header("x-amz-copy-source").value_or("");
     if (const auto question = text.find('?'); question != std::string_view::npos) {
         const auto version = text.substr(question + 1);
-        if (version != "versionId=null" && version != "versionId=") return refuse("NoSuchVersion");
+        if (version != "versionId=null" && version != "versionId=") co_return refuse("NoSuchVersion");
         text = text.substr(0, question);
     }
     auto decoded = base::percent_decode(text, false);
-    if (!decoded) return refuse("InvalidArgument", "Invalid copy source encoding.");
+    if (!decoded) co_return refuse("InvalidArgument", "Invalid copy source encoding.");
     std::string_view path = *decoded;
     if (path.starts_with('/')) path.remove_prefix(1);
     const auto slash = path.find('/');
     if (slash == std::string_view::npos || slash == 0 || slash + 1 == path.size()) {
-        return refuse("InvalidArgument", "Invalid copy source object key");
+        co_return refuse("InvalidArgument", "Invalid copy source object key");
     }
-    const auto bucket = call.engine.find_bucket(path.substr(0, slash));
-    if (!bucket) return refuse("NoSuchBucket");
-    if (!call.rights_on(bucket->id).read) return refuse("AccessDenied");
+    S3_TRY(const auto bucket, co_await call.engine.look_up_bucket(std::string(path.substr(0, slash))));
+    if (!bucket) co_return refuse("NoSuchBucket");
+    if (!call.rights_on(bucket->id).read) co_return refuse("AccessDenied");
     engine::CopySource source;
     source.bucket = bucket->id;
     source.key = path.substr(slash + 1);
@@ -38,7 +38,7 @@ S3Result<engine::CopySource> copy_source(const Call& call) {
     if (const auto value = call.header("x-amz-copy-source-if-unmodified-since")) {
         source.if_unmodified_since = base::parse_http_date(*value);
     }
-    return source;
+    co_return source;
 }
 
 namespace {
@@ -93,7 +93,7 @@ S3Result<engine::CopyOptions> copy_options(const Call& call, const engine::CopyS
 }  // namespace
 
 io::Task<Outcome> copy_object(Call& call) {
-    auto source = copy_source(call);
+    auto source = co_await copy_source(call);
     if (!source) co_return std::unexpected(source.error());
     auto checksum = co_await checksum_of_source(call, *source);
     if (!checksum) co_return std::unexpected(checksum.error());

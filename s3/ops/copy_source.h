@@ -6,6 +6,6 @@
 namespace larder::s3::ops {
 
 // Names, right to read, and conditions of the source. The source is authorised as a read of it would be.
-S3Result<engine::CopySource> copy_source(const Call& call);
+io::Task<S3Result<engine::CopySource>> copy_source(Call& call);
 
 }  // namespace larder::s3::ops

@@ -164,7 +164,7 @@ io::Task<Outcome> upload_part_copy(Call& call) {
     if (!id) co_return std::unexpected(id.error());
     auto number = part_number(call);
     if (!number) co_return std::unexpected(number.error());
-    auto source = copy_source(call);
+    auto source = co_await copy_source(call);
     if (!source) co_return std::unexpected(source.error());
     S3_TRY(const auto upload, co_await call.engine.find_upload(call.bucket->id, call.request.key, *id));
     S3_TRY(const auto reader, co_await call.engine.open_object(source->bucket, source->key));

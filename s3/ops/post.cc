@@ -64,14 +64,23 @@ io::Task<Outcome> post_object(Call& call) {
     if (key.size() > base::limits::kKeyBytesMax) co_return refuse("KeyTooLongError");
     if (!base::is_text(key)) co_return refuse("InvalidArgument", "The field 'key' must be UTF-8.");
     if (!call.bucket) co_return refuse("NoSuchBucket");
-    const auto lookup = [&call](std::string_view id) -> std::optional<std::string> {
+    std::string missing;
+    const auto lookup = [&call, &missing](std::string_view id) -> std::optional<std::string> {
         const auto found = call.engine.find_key(id);
+        if (!found) missing = id;
         const bool good =
             found && !found->disabled && !(found->expires && *found->expires <= call.env.clock.wall_now());
         return good ? std::optional(found->secret) : std::nullopt;
     };
     auto grant =
         check_policy(*form, call.request.bucket, key, lookup, {call.options.region, call.env.clock.wall_now()});
+    if (!grant && !missing.empty()) {
+        // Another node may have made the key just now.
+        S3_TRY(const auto made, co_await call.engine.look_up_key(missing));
+        if (made)
+            grant =
+                check_policy(*form, call.request.bucket, key, lookup, {call.options.region, call.env.clock.wall_now()});
+    }
     if (!grant) co_return std::unexpected(grant.error());
     call.key = grant->who.anonymous ? nullptr : call.engine.find_key(grant->who.key_id);
     call.auth.anonymous = grant->who.anonymous;

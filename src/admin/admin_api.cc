@@ -23,8 +23,9 @@ bool may_administer(const http::RequestHead& head) {
 using Route = io::Task<void> (*)(Call&);
 Route route_of(std::string_view name) {
     static const std::map<std::string_view, Route> routes = {
-        {"status", status_route}, {"buckets", buckets_route}, {"keys", keys_route},     {"objects", objects_route},
-        {"list", list_route},     {"copy", copy_route},       {"verify", verify_route}, {"snapshot", snapshot_route},
+        {"status", status_route}, {"buckets", buckets_route}, {"keys", keys_route},       {"objects", objects_route},
+        {"list", list_route},     {"copy", copy_route},       {"verify", verify_route},   {"snapshot", snapshot_route},
+        {"nodes", nodes_route},   {"leave", leave_route},     {"invites", invites_route}, {"layout", layout_route},
     };
     const auto found = routes.find(name);
     return found == routes.end() ? nullptr : found->second;
@@ -73,8 +74,9 @@ base::Result<std::vector<std::string>> parse_path(std::string_view path) {
     }
 }
 
-AdminApi::AdminApi(io::Env& env, base::Metrics& metrics, engine::Engine& engine, AdminOptions options)
-    : env_(env), metrics_(metrics), engine_(engine), options_(std::move(options)) {}
+AdminApi::AdminApi(io::Env& env, base::Metrics& metrics, engine::Engine& engine, cluster::Cluster& cluster,
+                   AdminOptions options)
+    : env_(env), metrics_(metrics), engine_(engine), cluster_(cluster), options_(std::move(options)) {}
 
 http::Handler AdminApi::local_handler() {
     return [this](http::Exchange& exchange) { return serve_local(exchange); };
@@ -90,7 +92,7 @@ io::Task<void> AdminApi::serve_local(http::Exchange& exchange) {
         co_await serve_health(exchange);
         co_return;
     }
-    Call call{exchange, env_, metrics_, engine_, options_, head.method, {}, {}};
+    Call call{exchange, env_, metrics_, engine_, cluster_, options_, head.method, {}, {}};
     if (!may_administer(head)) {
         const auto who = head.peer_uid ? std::to_string(*head.peer_uid) : std::string("unknown");
         co_await answer_problem(call, make_problem("not-allowed", "user " + who + " may not administer this node."));
@@ -182,11 +184,16 @@ io::Task<base::Result<std::string>> read_body(Call& call) {
     co_return body;
 }
 
-base::Result<std::shared_ptr<const engine::Bucket>> bucket_named(Call& call, std::string_view name) {
-    auto bucket = call.engine.find_bucket(name);
-    if (bucket) return bucket;
-    return base::fail(base::Code::not_found, base::Subject::bucket,
-                      "there is no bucket \"" + std::string(name) + "\".");
+std::string asker(Call& call) {
+    const auto uid = call.exchange.request().peer_uid;
+    const auto who = !uid ? std::string("somebody") : *uid == 0 ? std::string("root") : "user " + std::to_string(*uid);
+    return who + " on " + call.cluster.self_name();
+}
+
+io::Task<base::Result<std::shared_ptr<const engine::Bucket>>> bucket_named(Call& call, std::string name) {
+    CO_TRY(auto bucket, co_await call.engine.look_up_bucket(name));
+    if (bucket) co_return bucket;
+    co_return base::fail(base::Code::not_found, base::Subject::bucket, "there is no bucket \"" + name + "\".");
 }
 
 }  // namespace larder::admin

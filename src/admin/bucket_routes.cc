@@ -16,7 +16,7 @@ io::Task<base::Result<std::string>> list_buckets(Call& call) {
 }
 
 io::Task<base::Result<std::string>> show_bucket(Call& call, std::string name) {
-    CO_TRY(const auto bucket, bucket_named(call, name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, name));
     CO_TRY(const auto usage, co_await call.engine.bucket_usage(bucket->id));
     auto out = bucket_json(*bucket, call.engine);
     out["objects"] = usage.objects;
@@ -36,7 +36,7 @@ io::Task<base::Result<std::string>> create_bucket(Call& call) {
 
 // {"quota":{"bytes_max":N|null,"objects_max":N|null},"add_name":…,"remove_name":…}
 io::Task<base::Result<std::string>> change_bucket(Call& call, std::string name) {
-    CO_TRY(const auto bucket, bucket_named(call, name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, name));
     CO_TRY(const auto body, co_await read_body(call));
     CO_TRY(const auto wanted, parse_object(body));
     CO_TRY(const auto add_name, string_member(wanted, "add_name"));
@@ -59,14 +59,14 @@ io::Task<base::Result<std::string>> change_bucket(Call& call, std::string name) 
 }
 
 io::Task<base::Result<std::string>> delete_bucket(Call& call, std::string name) {
-    CO_TRY(const auto bucket, bucket_named(call, name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, name));
     CO_TRY_VOID(co_await call.engine.delete_bucket(bucket->id));
     co_return std::string("{}");
 }
 
 // POST /v1/buckets/NAME/rights {"key":…,"read":…,"write":…,"owner":…}: only what is given changes.
 io::Task<base::Result<std::string>> change_rights(Call& call, std::string name) {
-    CO_TRY(const auto bucket, bucket_named(call, name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, name));
     CO_TRY(const auto body, co_await read_body(call));
     CO_TRY(const auto wanted, parse_object(body));
     CO_TRY(const auto key, string_member(wanted, "key"));

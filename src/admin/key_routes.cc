@@ -8,20 +8,20 @@ namespace json = boost::json;
 namespace {
 
 // The key by its id, a unique beginning of it, or its name.
-base::Result<std::shared_ptr<const engine::AccessKey>> key_named(Call& call, std::string_view text) {
-    if (auto exact = call.engine.find_key(text)) return exact;
+io::Task<base::Result<std::shared_ptr<const engine::AccessKey>>> key_named(Call& call, std::string text) {
+    CO_TRY(auto exact, co_await call.engine.look_up_key(text));
+    if (exact) co_return exact;
     std::shared_ptr<const engine::AccessKey> found;
     for (const auto& key : call.engine.keys()) {
         if (key->name != text && !(text.size() >= 6 && key->id.starts_with(text))) continue;
         if (found) {
-            return base::fail(base::Code::invalid_argument, base::Subject::access_key,
-                              "\"" + std::string(text) + "\" fits several access keys: give the id.");
+            co_return base::fail(base::Code::invalid_argument, base::Subject::access_key,
+                                 "\"" + text + "\" fits several access keys: give the id.");
         }
         found = key;
     }
-    if (found) return found;
-    return base::fail(base::Code::not_found, base::Subject::access_key,
-                      "there is no access key \"" + std::string(text) + "\".");
+    if (found) co_return found;
+    co_return base::fail(base::Code::not_found, base::Subject::access_key, "there is no access key \"" + text + "\".");
 }
 
 io::Task<base::Result<std::string>> list_keys(Call& call) {
@@ -31,7 +31,7 @@ io::Task<base::Result<std::string>> list_keys(Call& call) {
 }
 
 io::Task<base::Result<std::string>> show_key(Call& call, std::string text) {
-    CO_TRY(const auto key, key_named(call, text));
+    CO_TRY(const auto key, co_await key_named(call, text));
     co_return json::serialize(key_json(*key, call.engine, call.parameter("secret") == "true"));
 }
 
@@ -65,7 +65,7 @@ io::Task<base::Result<std::string>> create_key(Call& call) {
 }
 
 io::Task<base::Result<std::string>> change_key(Call& call, std::string text) {
-    CO_TRY(const auto key, key_named(call, text));
+    CO_TRY(const auto key, co_await key_named(call, text));
     CO_TRY(const auto body, co_await read_body(call));
     CO_TRY(const auto wanted, parse_object(body));
     CO_TRY(const auto name, string_member(wanted, "name"));
@@ -84,7 +84,7 @@ io::Task<base::Result<std::string>> change_key(Call& call, std::string text) {
 }
 
 io::Task<base::Result<std::string>> delete_key(Call& call, std::string text) {
-    CO_TRY(const auto key, key_named(call, text));
+    CO_TRY(const auto key, co_await key_named(call, text));
     CO_TRY_VOID(co_await call.engine.delete_key(key->id));
     co_return std::string("{}");
 }

@@ -31,7 +31,7 @@ http::ResponseHead object_head(const engine::ObjectInfo& info) {
 
 // Sends the body; a failure after the head can only be shown by cutting the connection.
 io::Task<void> send_object(Call& call, std::string bucket_name, std::string key) {
-    const auto bucket = bucket_named(call, bucket_name);
+    const auto bucket = co_await bucket_named(call, bucket_name);
     if (!bucket) {
         co_await answer_error(call, bucket.error());
         co_return;
@@ -61,7 +61,7 @@ io::Task<void> send_object(Call& call, std::string bucket_name, std::string key)
 }
 
 io::Task<Text> store_object(Call& call, std::string bucket_name, std::string key) {
-    CO_TRY(const auto bucket, bucket_named(call, bucket_name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, bucket_name));
     engine::PutResultFacts facts;
     if (const auto type = call.exchange.request().headers.get("content-type")) {
         facts.properties.headers.emplace_back("content-type", *type);
@@ -84,13 +84,13 @@ io::Task<Text> store_object(Call& call, std::string bucket_name, std::string key
 }
 
 io::Task<Text> stat_object(Call& call, std::string bucket_name, std::string key) {
-    CO_TRY(const auto bucket, bucket_named(call, bucket_name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, bucket_name));
     CO_TRY(const auto info, co_await call.engine.head_object(bucket->id, key));
     co_return json::serialize(object_json(info));
 }
 
 io::Task<Text> delete_object(Call& call, std::string bucket_name, std::string key) {
-    CO_TRY(const auto bucket, bucket_named(call, bucket_name));
+    CO_TRY(const auto bucket, co_await bucket_named(call, bucket_name));
     engine::DeleteRequest request;
     request.key = key;
     CO_TRY(const auto outcome, co_await call.engine.delete_object(bucket->id, std::move(request)));
@@ -99,7 +99,7 @@ io::Task<Text> delete_object(Call& call, std::string bucket_name, std::string ke
 
 // GET /v1/list/BUCKET?prefix=&delimiter=&start_after=&limit=
 io::Task<Text> list_objects(Call& call) {
-    CO_TRY(const auto bucket, bucket_named(call, call.path.at(1)));
+    CO_TRY(const auto bucket, co_await bucket_named(call, call.path.at(1)));
     engine::ListQuery query;
     query.prefix = call.parameter("prefix");
     query.delimiter = call.parameter("delimiter");
@@ -132,8 +132,8 @@ io::Task<Text> copy_object(Call& call) {
         if (!value) co_return base::fail(base::Code::invalid_argument, "\"" + std::string(name) + "\" is missing.");
         given[name] = *value;
     }
-    CO_TRY(const auto from, bucket_named(call, given["from_bucket"]));
-    CO_TRY(const auto to, bucket_named(call, given["to_bucket"]));
+    CO_TRY(const auto from, co_await bucket_named(call, given["from_bucket"]));
+    CO_TRY(const auto to, co_await bucket_named(call, given["to_bucket"]));
     engine::CopySource source;
     source.bucket = from->id;
     source.key = given["from_key"];

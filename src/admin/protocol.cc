@@ -8,8 +8,10 @@ namespace larder::admin {
 
 namespace json = boost::json;
 
-const std::vector<ProblemKind>& problem_kinds() {
-    static const std::vector<ProblemKind> kinds = {
+namespace {
+
+std::vector<ProblemKind> general_kinds() {
+    return {
         {"bad-request", 400, Exit::usage, {"larder --help"}},
         {"bad-name", 400, Exit::usage, {"larder bucket create my-photos"}},
         {"usage", 400, Exit::usage, {"larder --help"}},
@@ -49,6 +51,43 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"needs-yes", 400, Exit::needs_yes, {"larder COMMAND --yes"}},
         {"internal", 500, Exit::failed, {"journalctl -u larder-server"}},
     };
+}
+
+// Of machines, layouts and joining.
+std::vector<ProblemKind> cluster_kinds() {
+    return {
+        {"no-such-node", 404, Exit::not_found, {"larder node ls"}},
+        {"no-such-invite", 404, Exit::not_found, {"larder invite ls"}},
+        {"ambiguous-node", 400, Exit::usage, {"larder node ls"}},
+        {"nothing-staged", 404, Exit::not_found, {"larder layout set NODE --capacity SIZE"}},
+        {"bad-layout", 400, Exit::usage, {"larder layout show", "larder layout explain"}},
+        {"layout-changed", 409, Exit::conflict, {"larder layout plan"}},
+        {"still-up", 409, Exit::conflict, {"larder node drain NODE"}},
+        {"would-lose-data", 409, Exit::refused, {"larder node show NODE", "larder layout explain NODE"}},
+        {"already-member", 409, Exit::conflict, {"larder status", "larder leave"}},
+        {"removed-node", 403, Exit::not_allowed, {"larder join TOKEN --data FOLDER"}},
+        {"token-typo", 400, Exit::usage, {"larder join TOKEN"}},
+        {"token-newer", 400, Exit::usage, {"larder version", "apt install larder-server"}},
+        {"token-expired", 409, Exit::conflict, {"larder invite"}},
+        {"token-used", 403, Exit::not_allowed, {"larder invite", "larder invite ls"}},
+        {"cannot-reach", 503, Exit::unreachable, {"larder status", "larder join TOKEN"}},
+        {"wrong-cluster", 403, Exit::not_allowed, {"larder invite"}},
+        {"not-accepted", 409, Exit::conflict, {"larder status"}},
+        {"clock-skew", 409, Exit::conflict, {"apt install chrony", "larder join TOKEN"}},
+        {"same-place", 409, Exit::needs_yes, {"larder join TOKEN --place PLACE", "larder join TOKEN --same-place"}},
+        {"capacity-too-big", 400, Exit::usage, {"df -h"}},
+    };
+}
+
+}  // namespace
+
+const std::vector<ProblemKind>& problem_kinds() {
+    static const std::vector<ProblemKind> kinds = [] {
+        auto all = general_kinds();
+        const auto more = cluster_kinds();
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }();
     return kinds;
 }
 
@@ -74,12 +113,37 @@ std::string_view missing_code(base::Subject subject) {
             return "no-such-key";
         case base::Subject::upload:
             return "no-such-upload";
+        case base::Subject::node:
+            return "no-such-node";
+        case base::Subject::token:
+            return "no-such-invite";
+        case base::Subject::config:
+            return "nothing-staged";
         default:
             return "not-found";
     }
 }
 
+// Those of the cluster: what is wrong with a machine, or with a layout (replication/cluster.h).
+std::optional<std::string_view> cluster_code(const base::Error& error) {
+    using enum base::Code;
+    if (error.is(invalid_argument, base::Subject::config)) return "bad-layout";
+    if (error.is(invalid_argument, base::Subject::node)) return "ambiguous-node";
+    if (error.is(conflict, base::Subject::config)) return "layout-changed";
+    if (error.is(conflict, base::Subject::node)) return "still-up";
+    if (error.is(already_exists, base::Subject::node)) return "already-member";
+    if (error.is(permission_denied, base::Subject::node)) return "removed-node";
+    if (error.is(already_exists, base::Subject::token)) return "token-used";
+    if (error.is(permission_denied, base::Subject::token)) return "token-used";
+    if (error.is(precondition_failed, base::Subject::token)) return "token-expired";
+    if (error.is(precondition_failed, base::Subject::clock)) return "clock-skew";
+    if (error.is(precondition_failed, base::Subject::zone)) return "same-place";
+    if (error.is(precondition_failed, base::Subject::node)) return "would-lose-data";
+    return std::nullopt;
+}
+
 std::string_view code_of(const base::Error& error) {
+    if (const auto code = cluster_code(error)) return *code;
     switch (error.code) {
         case base::Code::invalid_argument:
             return "bad-request";

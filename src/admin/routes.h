@@ -16,6 +16,7 @@ struct Call {
     io::Env& env;
     base::Metrics& metrics;
     engine::Engine& engine;
+    cluster::Cluster& cluster;
     const AdminOptions& options;
     std::string method;
     std::vector<std::string> path;  // decoded segments after /v1; an object key is the single last one
@@ -45,8 +46,11 @@ io::Task<base::Result<std::string>> refuse_method(Call& call);
 // Reads the whole body, at most 1 MiB. too_large beyond it.
 io::Task<base::Result<std::string>> read_body(Call& call);
 
+// Who asks, for the records of the cluster: "root on attic".
+std::string asker(Call& call);
+
 // not_found/bucket when there is none of that name.
-base::Result<std::shared_ptr<const engine::Bucket>> bucket_named(Call& call, std::string_view name);
+io::Task<base::Result<std::shared_ptr<const engine::Bucket>>> bucket_named(Call& call, std::string name);
 
 // One function per first path segment; each answers every method.
 io::Task<void> status_route(Call& call);
@@ -57,5 +61,9 @@ io::Task<void> list_route(Call& call);
 io::Task<void> copy_route(Call& call);
 io::Task<void> verify_route(Call& call);
 io::Task<void> snapshot_route(Call& call);
+io::Task<void> nodes_route(Call& call);
+io::Task<void> leave_route(Call& call);
+io::Task<void> invites_route(Call& call);
+io::Task<void> layout_route(Call& call);
 
 }  // namespace larder::admin

@@ -1,3 +1,4 @@
+#include "src/admin/cluster_json.h"
 #include "src/admin/json.h"
 #include "src/admin/routes.h"
 
@@ -36,8 +37,21 @@ json::object status_json(const engine::EngineStatus& status, const AdminOptions&
 }
 
 io::Task<base::Result<std::string>> show_status(Call& call) {
-    CO_TRY(const auto status, co_await call.engine.status());
-    co_return json::serialize(status_json(status, call.options));
+    CO_TRY(auto status, co_await call.engine.status());
+    const auto seen = co_await call.cluster.overview();
+    // The node is shown although too few others answer.
+    if (!seen) {
+        status.problems.push_back("the state of the cluster cannot be read: " + seen.error().message);
+    } else {
+        const auto& problems = seen->health.problems;
+        status.problems.insert(status.problems.end(), problems.begin(), problems.end());
+    }
+    auto out = status_json(status, call.options);
+    if (seen) {
+        out["health"] = health_json(seen->health);
+        out["members"] = members_json(seen->members);
+    }
+    co_return json::serialize(out);
 }
 
 io::Task<base::Result<std::string>> verify(Call& call) {

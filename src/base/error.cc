@@ -74,6 +74,12 @@ std::string_view name_of(Subject subject) {
             return "config";
         case Subject::request:
             return "request";
+        case Subject::token:
+            return "token";
+        case Subject::clock:
+            return "clock";
+        case Subject::zone:
+            return "zone";
     }
     return "none";
 }

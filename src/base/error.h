@@ -36,7 +36,24 @@ enum class Code {
 };
 
 // What the failure is about, so that "not found" of a bucket and of a key differ without comparing texts.
-enum class Subject { none, bucket, object, upload, part, version, access_key, block, row, node, disk, config, request };
+enum class Subject {
+    none,
+    bucket,
+    object,
+    upload,
+    part,
+    version,
+    access_key,
+    block,
+    row,
+    node,
+    disk,
+    config,
+    request,
+    token,  // an invitation to a cluster
+    clock,
+    zone,  // a place in which machines stand together
+};
 
 struct Error {
     Code code = Code::internal;

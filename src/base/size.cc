@@ -1,10 +1,21 @@
 #include "src/base/size.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <utility>
 
 namespace larder::base {
+
+std::string format_size(std::uint64_t bytes) {
+    static constexpr std::array units = {"kB", "MB", "GB", "TB", "PB"};
+    if (bytes < 1000) return fmt::format("{} B", bytes);
+    double value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (value /= 1000; value >= 999.95 && unit + 1 < units.size(); ++unit) value /= 1000;
+    return value < 99.95 ? fmt::format("{:.1f} {}", value, units[unit]) : fmt::format("{:.0f} {}", value, units[unit]);
+}
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
     double value = 0;

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <iostream>
 
 namespace larder::cli {
@@ -26,6 +27,11 @@ struct Tree {
     std::vector<std::string> places;
     bool recursive = false;
     bool show_secret = false;
+    bool watch = false;
+    ForgetWish forget;
+    InviteWish invite;
+    LayoutWish layout;
+    std::optional<std::uint64_t> number;
 };
 
 // A command that runs `action` when it is the one typed.
@@ -134,7 +140,9 @@ void add_key_commands(Tree& tree) {
 
 void add_node_commands(Tree& tree) {
     auto* app = &tree.app;
-    command(app, tree, "status", "This node on one screen", show_status);
+    command(app, tree, "status", "The cluster and this node on one screen", [&tree](Session& session) {
+        return tree.watch ? watch_status(session) : show_status(session);
+    })->add_flag("-w,--watch", tree.watch, "again every two seconds");
     command(app, tree, "verify", "Read everything stored and check it (slow)", verify_data);
     command(app, tree, "snapshot", "Copy the metadata, verified, into a new folder",
             [&tree](Session& session) { return make_snapshot(session, tree.name); })
@@ -146,17 +154,78 @@ void add_node_commands(Tree& tree) {
             [&tree](Session&) { return print_completion(tree.name); })
         ->add_option("shell", tree.name, "bash, zsh or fish")
         ->required();
-    for (const bool init : {true, false}) {
-        auto* made = app->add_subcommand(init ? "init" : "server",
-                                         init ? "Set up this machine as a new node (larder init --help)"
-                                              : "Run the daemon in the foreground (larder server --help)");
+    static constexpr std::array<std::array<const char*, 3>, 3> kOfDaemon{{
+        {"init", "--init", "Set up this machine as a new cluster (larder init --help)"},
+        {"join", "--join", "Join the cluster that made a token: larder join TOKEN, or - to read it"},
+        {"server", nullptr, "Run the daemon in the foreground (larder server --help)"},
+    }};
+    for (const auto& [name, word, what] : kOfDaemon) {
+        auto* made = app->add_subcommand(name, what);
         made->prefix_command()->fallthrough(false)->set_help_flag();
-        made->callback([&tree, made, init] {
+        made->callback([&tree, made, word = word] {
             auto words = made->remaining();
-            if (init) words.insert(words.begin(), "--init");
+            if (word != nullptr) words.insert(words.begin(), word);
             tree.chosen = [words](Session&) { return run_beside("larderd", "larder-server", words); };
         });
     }
+}
+
+void add_member_commands(Tree& tree) {
+    auto* node = tree.app.add_subcommand("node", "Machines of the cluster: ls, show, drain, forget");
+    node->alias("nodes")->require_subcommand(1);
+    command(node, tree, "ls", "List all machines", list_nodes);
+    const auto on_node = [&](const std::string& verb, const std::string& what, std::string& name, auto action) {
+        auto* made = command(node, tree, verb, what, [&tree, action](Session& s) { return action(s, tree); });
+        made->add_option("node", name, "name, number, id or its beginning")->required();
+        return made;
+    };
+    on_node("show", "A machine in full", tree.name, [](Session& s, Tree& t) { return show_node(s, t.name); });
+    on_node("drain", "Bring what it holds to the others", tree.name,
+            [](Session& s, Tree& t) { return drain_node(s, t.name); });
+    auto* forget = on_node("forget", "End its membership for ever, dead or drained", tree.forget.node,
+                           [](Session& s, Tree& t) { return forget_node(s, t.forget); });
+    forget->add_flag("--allow-loss", tree.forget.allow_loss, "although data is lost with it");
+    forget->add_option("--confirm", tree.forget.confirm, "its name, instead of typing it");
+    auto* invite = command(&tree.app, tree, "invite", "Make a token that lets a machine join; ls, revoke",
+                           [&tree](Session& session) { return make_invite(session, tree.invite); });
+    invite->add_option("--valid", tree.invite.valid, "such as 24h or 7d, at most 30d");
+    invite->add_option("--uses", tree.invite.uses, "machines it lets in (1)");
+    invite->require_subcommand(0, 1);
+    command(invite, tree, "ls", "Invitations made, and who used them", list_invites);
+    command(invite, tree, "revoke", "Withdraw an invitation",
+            [&tree](Session& session) { return revoke_invite(session, tree.name); })
+        ->add_option("invite", tree.name, "the beginning of its id")
+        ->required();
+    command(&tree.app, tree, "leave", "Take this machine out of the cluster (drains first)", leave_cluster);
+}
+
+void add_layout_commands(Tree& tree) {
+    auto* layout =
+        tree.app.add_subcommand("layout", "Who stores what: show, set, plan, apply, discard, history, explain");
+    layout->require_subcommand(1);
+    command(layout, tree, "show", "The layout in force, and what is staged", show_layout);
+    auto* set = command(layout, tree, "set", "Stage a change of a machine, or of the number of copies",
+                        [&tree](Session& session) { return set_layout(session, tree.layout); });
+    auto& wish = tree.layout;
+    set->add_option("node", wish.node, "name, number, id or its beginning");
+    set->add_option("--capacity", wish.capacity, "bytes it may store, such as 4TB");
+    set->add_option("--place", wish.place, "where it stands");
+    set->add_option("--tag", wish.tags, "words of your own; repeat for several; \"\" for none");
+    auto* gateway = set->add_flag("--gateway", wish.gateway, "serve requests, store nothing");
+    set->add_flag("--stores", wish.stores, "a gateway stores again")->excludes(gateway);
+    set->add_flag("--remove", wish.remove, "take it out of the layout");
+    set->add_option("--copies", wish.copies, "copies of everything, 1 to 7");
+    set->add_option("--places", wish.places, "places that copies must lie in: a number, or max");
+    command(layout, tree, "plan", "What the staged changes would do", plan_layout);
+    command(layout, tree, "apply", "Make the staged changes the next layout", [&tree](Session& session) {
+        return apply_layout(session, tree.number);
+    })->add_option("--if-version", tree.number, "only if this layout is in force");
+    command(layout, tree, "discard", "Drop what is staged", discard_layout);
+    command(layout, tree, "history", "The layouts so far, and who made them", layout_history);
+    auto* explain = command(layout, tree, "explain", "Why it is as it is: the whole, a machine, a partition",
+                            [&tree](Session& session) { return explain_layout(session, tree.name, tree.number); });
+    explain->add_option("node", tree.name, "name, number, id or its beginning");
+    explain->add_option("--partition", tree.number, "its number, from 0");
 }
 
 // Their words are another program's.
@@ -204,6 +273,8 @@ int run(int argc, char** argv) {
     add_bucket_commands(tree);
     add_key_commands(tree);
     add_node_commands(tree);
+    add_member_commands(tree);
+    add_layout_commands(tree);
     add_mount_commands(tree);
     try {
         tree.app.parse(argc, argv);

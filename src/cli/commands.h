@@ -12,9 +12,51 @@ namespace larder::cli {
 using Done = Outcome<Exit>;
 
 Done show_status(Session& session);
+// Again every two seconds until it is interrupted.
+Done watch_status(Session& session);
 Done show_version(const Globals& globals);
 Done verify_data(Session& session);
 Done make_snapshot(Session& session, const std::string& folder);
+
+Done list_nodes(Session& session);
+Done show_node(Session& session, const std::string& name);
+Done drain_node(Session& session, const std::string& name);
+struct ForgetWish {
+    std::string node;
+    bool allow_loss = false;
+    std::string confirm;
+};
+Done forget_node(Session& session, const ForgetWish& wish);
+Done leave_cluster(Session& session);
+std::int64_t now_ms();  // since 1970
+
+struct InviteWish {
+    std::string valid = "24h";
+    std::uint32_t uses = 1;
+};
+Done make_invite(Session& session, const InviteWish& wish);
+Done list_invites(Session& session);
+Done revoke_invite(Session& session, const std::string& id);
+
+// What changes: of a machine, or of the policy.
+struct LayoutWish {
+    std::string node;
+    bool remove = false;
+    bool gateway = false;
+    bool stores = false;
+    std::optional<std::string> place;
+    std::optional<std::string> capacity;
+    std::vector<std::string> tags;  // one empty: none
+    std::optional<int> copies;
+    std::optional<std::string> places;
+};
+Done show_layout(Session& session);
+Done plan_layout(Session& session);
+Done set_layout(Session& session, const LayoutWish& wish);
+Done apply_layout(Session& session, std::optional<std::uint64_t> if_version);
+Done discard_layout(Session& session);
+Done layout_history(Session& session);
+Done explain_layout(Session& session, const std::string& node, std::optional<std::uint64_t> partition);
 
 Done list_buckets(Session& session);
 Done create_bucket(Session& session, const std::string& name);

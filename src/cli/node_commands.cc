@@ -1,23 +1,63 @@
 #include "src/base/encoding.h"
+#include "src/cli/cluster_text.h"
 #include "src/cli/commands.h"
+#include "src/cli/json_fields.h"
 #include "src/cli/show.h"
 
 #include <boost/json.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <iostream>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 
 namespace larder::cli {
 
 namespace json = boost::json;
 
+namespace {
+
+// Of several machines: the cluster first.
+void print_cluster(const json::object& status, bool has_problems) {
+    const auto* health = status.if_contains("health");
+    const auto* members = status.if_contains("members");
+    if (health == nullptr || members == nullptr || members->as_array().size() < 2) return;
+    const auto& state = health->as_object();
+    const auto number = [](const json::object& from, std::string_view name) {
+        return from.at(name).to_number<std::uint64_t>();
+    };
+    const auto machines = number(state, "machines");
+    const auto places = number(state, "places");
+    std::cout << text_of(status, "cluster") << "   " << health_text(state, has_problems) << "   " << machines
+              << (machines == 1 ? " machine in " : " machines in ") << places
+              << (places == 1 ? " place   " : " places   ")
+              << may_fail_text(number(state.at("may_fail_now").as_object(), "places_serving")) << "\n\n"
+              << members_text(members->as_array(), now_ms()) << '\n';
+    const auto usable = number(state, "usable_bytes");
+    const auto used = number(state, "used_bytes");
+    std::cout << "Room for about " << format_size(usable > used ? usable - used : 0)
+              << " more. Why: larder layout explain\n\n";
+}
+
+}  // namespace
+
+Done watch_status(Session& session) {
+    for (;;) {
+        if (!session.globals().json) std::cout << "\x1b[H\x1b[2J";
+        TRY_VOID(show_status(session));
+        std::cout << std::flush;
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+    }
+}
+
 Done show_status(Session& session) {
     TRY(const auto status, session.call("GET", "/v1/status"));
     const auto& problems = status.at("problems").as_array();
     const auto exit = problems.empty() ? Exit::done : Exit::no_quorum;
     if (session.show_json(status)) return exit;
+    print_cluster(status, !problems.empty());
     std::cout << "Cluster  " << status.at("cluster").as_string().c_str() << "   node "
               << std::string_view(status.at("node").as_string()).substr(0, 8) << "   larder "
               << status.at("version").as_string().c_str() << '\n'

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdio>
 #include <unistd.h>
-#include <utility>
 
 namespace larder::cli {
 
@@ -34,15 +32,6 @@ std::string Table::text() const {
     line([&](std::size_t i) { return columns_[i].title; });
     for (const auto& row : rows_) line([&](std::size_t i) { return row[i]; });
     return out;
-}
-
-std::string format_size(std::uint64_t bytes) {
-    static constexpr std::array units = {"kB", "MB", "GB", "TB", "PB"};
-    if (bytes < 1000) return fmt::format("{} B", bytes);
-    double value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (value /= 1000; value >= 999.95 && unit + 1 < units.size(); ++unit) value /= 1000;
-    return value < 99.95 ? fmt::format("{:.1f} {}", value, units[unit]) : fmt::format("{:.0f} {}", value, units[unit]);
 }
 
 std::string printable(std::string_view text) {

@@ -1,6 +1,8 @@
 // Results as people read them: tables, sizes, times, progress.
 #pragma once
 
+#include "src/base/size.h"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -25,8 +27,8 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
-// "3.4 MB": decimal units as printed on disks.
-std::string format_size(std::uint64_t bytes);
+using base::format_size;
+using base::parse_size;
 // Control characters made visible, so that a name cannot move the cursor.
 std::string printable(std::string_view text);
 // The columns a text takes on a terminal, counting each UTF-8 character as one.

@@ -1,5 +1,7 @@
 #include "src/daemon/config.h"
 
+#include "src/base/size.h"
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -30,6 +32,7 @@ struct TextKey {
 constexpr TextKey kTextKeys[] = {
     {"data", &Config::data},
     {"s3_address", &Config::s3_address},
+    {"rpc_address", &Config::rpc_address},
     {"health_address", &Config::health_address},
     {"admin_socket", &Config::admin_socket},
     {"files_socket", &Config::files_socket},
@@ -37,14 +40,27 @@ constexpr TextKey kTextKeys[] = {
     {"root_domain", &Config::root_domain},
     {"certificate_file", &Config::certificate_file},
     {"key_file", &Config::key_file},
+    {"machine", &Config::machine},
+    {"place", &Config::place},
+    {"capacity", &Config::capacity},
     {"log_level", &Config::log_level},
     {"log_format", &Config::log_format},
+};
+
+struct ListKey {
+    std::string_view name;
+    std::vector<std::string> Config::* field;
+    std::string_view example;
+};
+constexpr ListKey kListKeys[] = {
+    {"data_folders", &Config::data_folders, "data_folders = [\"/disk1\", \"/disk2\"]"},
+    {"advertise", &Config::advertise, "advertise = [\"192.168.1.20:3901\"]"},
 };
 
 std::string known_keys() {
     std::string out;
     for (const auto& key : kTextKeys) out += std::string(key.name) + " ";
-    return out + "data_folders cache_mib";
+    return out + "data_folders advertise cache_mib";
 }
 
 std::expected<void, admin::Problem> apply_entry(std::string_view name, const toml::node& value,
@@ -57,14 +73,14 @@ std::expected<void, admin::Problem> apply_entry(std::string_view name, const tom
         config.*key.field = text->get();
         return {};
     }
-    if (name == "data_folders") {
+    for (const auto& key : kListKeys) {
+        if (key.name != name) continue;
         const auto* list = value.as_array();
-        if (list == nullptr || !list->is_homogeneous<std::string>()) {
-            return bad(where + ": \"data_folders\" must be a list of texts.",
-                       "data_folders = [\"/disk1\", \"/disk2\"]");
+        if (list == nullptr || !(list->empty() || list->is_homogeneous<std::string>())) {
+            return bad(where + ": \"" + std::string(name) + "\" must be a list of texts.", std::string(key.example));
         }
-        config.data_folders.clear();
-        for (const auto& item : *list) config.data_folders.push_back(item.as_string()->get());
+        (config.*key.field).clear();
+        for (const auto& item : *list) (config.*key.field).push_back(item.as_string()->get());
         return {};
     }
     if (name == "cache_mib") {
@@ -83,6 +99,10 @@ std::expected<void, admin::Problem> check(const Config& config) {
     if (config.certificate_file.empty() != config.key_file.empty()) {
         return bad("certificate_file and key_file are given together or not at all.", "larderd --help");
     }
+    if (!config.capacity.empty() && !base::parse_size(config.capacity)) {
+        return bad("capacity is \"" + config.capacity + "\", which is no size.", "capacity = \"700GB\"");
+    }
+    if (config.place.empty()) return bad("place is empty: name where this machine stands.", "place = \"home\"");
     static constexpr std::string_view levels[] = {"debug", "info", "warning", "error"};
     if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels)) {
         return bad("log_level is \"" + config.log_level + "\".", "log_level is one of debug, info, warning, error");
@@ -102,6 +122,8 @@ void add_options(CLI::App& app, Config& config) {
     app.add_option("--data-folder", config.data_folders,
                    "folder for content instead of DATA/data; repeat for several disks");
     app.add_option("--s3", config.s3_address, "address of the S3 endpoint (" + config.s3_address + ")");
+    app.add_option("--rpc", config.rpc_address,
+                   "address where other machines of the cluster reach this one, or none (" + config.rpc_address + ")");
     app.add_option("--health", config.health_address, "address of /health and /metrics, or none");
     app.add_option("--socket", config.admin_socket, "administration socket");
     app.add_option("--files-socket", config.files_socket,
@@ -111,9 +133,16 @@ void add_options(CLI::App& app, Config& config) {
     app.add_option("--certificate", config.certificate_file, "PEM chain: the S3 endpoint speaks TLS");
     app.add_option("--key", config.key_file, "PEM key of the certificate");
     app.add_option("--name", config.cluster_name, "with --init: the cluster's name");
+    app.add_option("--machine", config.machine, "this machine's name in the cluster; default the host's");
+    app.add_option("--place", config.place, "where it stands: machines in one place can fail together (home)");
+    app.add_option("--capacity", config.capacity,
+                   "bytes it may store, such as 700GB; default nine tenths of what is free");
+    app.add_option("--advertise", config.advertise, "host:port where other machines reach it; repeat for several");
     app.add_option("--log-level", config.log_level, "debug, info, warning or error");
     app.add_option("--log-format", config.log_format, "auto, text or json");
     app.add_flag("--init", config.init, "set up a new node in DATA, then stop");
+    app.add_option("--join", config.join_token, "join the cluster that made this token, then stop; - reads it");
+    app.add_flag("--same-place", config.same_place, "with --join: although others of the cluster stand in its place");
     app.add_flag("--quick-start", config.quick_start,
                  "set up a node if there is none, with bucket home and a key, and run");
     app.add_flag("--first-start", config.first_start,
@@ -157,9 +186,14 @@ std::string toml_string(std::string_view text) {
 std::string to_toml(const Config& config) {
     std::string out;
     for (const auto& key : kTextKeys) out += fmt::format("{} = {}\n", key.name, toml_string(config.*key.field));
-    out += "data_folders = [";
-    for (const auto& folder : config.segment_folders()) out += (out.ends_with('[') ? "" : ", ") + toml_string(folder);
-    return out + fmt::format("]\ncache_mib = {}\n", config.cache_bytes >> 20);
+    const auto list = [&out](std::string_view name, const std::vector<std::string>& items) {
+        out += std::string(name) + " = [";
+        for (const auto& item : items) out += (out.ends_with('[') ? "" : ", ") + toml_string(item);
+        out += "]\n";
+    };
+    list("data_folders", config.segment_folders());
+    list("advertise", config.advertise);
+    return out + fmt::format("cache_mib = {}\n", config.cache_bytes >> 20);
 }
 
 std::expected<Parsed, admin::Problem> parse_config(int argc, char** argv) {
@@ -168,7 +202,6 @@ std::expected<Parsed, admin::Problem> parse_config(int argc, char** argv) {
     for (const bool over_file : {false, true}) {
         CLI::App app{"larderd, the daemon of Larder: keeps objects and serves them over S3."};
         auto config = over_file ? parsed.config : Config();
-        config.data_folders = over_file ? parsed.config.data_folders : std::vector<std::string>();
         add_options(app, config);
         try {
             app.parse(argc, argv);
@@ -193,6 +226,8 @@ std::expected<Parsed, admin::Problem> parse_config(int argc, char** argv) {
         parsed.config.config_file = path;
     }
     auto& config = parsed.config;
+    // A node that is only tried out does not open itself to others, unless it is asked to.
+    if (config.quick_start && config.rpc_address == Config().rpc_address) config.rpc_address = "none";
     if (config.admin_socket.empty()) {
         config.admin_socket = ::access("/run/larder", W_OK) == 0 && !config.quick_start ? "/run/larder/admin.sock"
                                                                                         : config.data + "/admin.sock";

@@ -13,6 +13,7 @@ struct Config {
     std::string data = "/var/lib/larder";   // metadata in DATA/meta, segments in DATA/data
     std::vector<std::string> data_folders;  // more or other places for segments; empty: DATA/data
     std::string s3_address = ":3900";
+    std::string rpc_address = ":3901";              // for other machines of the cluster; "none" for no such listener
     std::string health_address = "127.0.0.1:3903";  // /health and /metrics; "none" for no such listener
     std::string admin_socket;                       // empty: /run/larder/admin.sock as a service, else DATA/admin.sock
     std::string files_socket;                       // of mounts; empty: files.sock beside the other; or "none"
@@ -21,6 +22,11 @@ struct Config {
     std::string certificate_file;
     std::string key_file;
     std::string cluster_name;
+    // What this machine says of itself when it founds a cluster; later that is the layout's.
+    std::string machine;                 // its name; empty: the host's
+    std::string place = "home";          // machines in one place can fail together
+    std::string capacity;                // "700GB"; empty: nine tenths of what is free
+    std::vector<std::string> advertise;  // "host:port", where other machines reach it
     std::string log_level = "info";
     std::string log_format = "auto";  // auto, text, json
     std::uint64_t cache_bytes = 16u << 20;
@@ -29,6 +35,8 @@ struct Config {
     bool quick_start = false;  // --quick-start: make the node if there is none, bucket and key, and print how to use it
     bool first_start =
         false;  // --first-start: make the node if the built-in places are empty, telling no secret, and run
+    std::string join_token;    // --join: become a member of the cluster that made this token, then stop
+    bool same_place = false;   // --same-place: although others of the cluster stand there
     bool show_config = false;  // --show-config: print what would be used, then stop
     std::string config_file;   // the file read, if any
 

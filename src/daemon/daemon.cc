@@ -7,6 +7,7 @@
 #include "src/admin/admin_api.h"
 #include "src/base/log.h"
 #include "src/base/metrics.h"
+#include "src/daemon/cluster_node.h"
 #include "src/http/http.h"
 #include "src/io/real_env.h"
 #include "src/io/task_group.h"
@@ -21,7 +22,6 @@ namespace larder::daemon {
 namespace {
 
 namespace log = base::log;
-using Started = std::expected<void, admin::Problem>;
 
 constexpr auto kDrainTime = std::chrono::seconds(30);
 
@@ -33,17 +33,22 @@ class Daemon {
     int run() {
         // Posted, so that a start that fails at once ends a loop that runs already.
         world_.env().executor.post([this] { tasks_.spawn(main_task()); });
-        world_.on_stop_signal([this] { stop_requested_.set(io::Done{}); });
+        world_.on_stop_signal([this] {
+            // A start may wait for other members; nothing is under way that a sudden end could harm.
+            if (!started_) std::_Exit(0);
+            stop_requested_.set(io::Done{});
+        });
         world_.run();
         return exit_;
     }
 
  private:
     io::Task<void> main_task() {
-        auto started = co_await start();
+        auto started = config_.join_token.empty() ? co_await start() : co_await join_cluster(world_, config_);
+        started_ = true;
         if (!started) {
             exit_ = report(started.error());
-        } else if (!config_.init) {
+        } else if (!config_.init && config_.join_token.empty()) {
             announce();
             co_await stop_requested_.future();
         }
@@ -66,13 +71,24 @@ class Daemon {
                                                               {"data folder: " + config_.data}));
             }
         }
-        auto opened = co_await engine::make_engine(world_.env(), metrics_, options);
+        const bool create = options.create;
+        auto node = ClusterNode::open(world_, config_, create);
+        if (!node) co_return std::unexpected(open_problem(node.error()));
+        node_ = std::move(*node);
+        if (auto ready = node_->complete(options, create); !ready) co_return ready;
+        if (!config_.init) {
+            if (auto listening = node_->listen(); !listening) co_return listening;
+        }
+        auto opened = co_await engine::make_engine(node_->env(), metrics_, options);
         if (!opened) co_return std::unexpected(open_problem(opened.error()));
         engine_ = std::move(*opened);
-        if (options.create) {
+        if (create) {
             auto ready = co_await make_first_things();
             if (!ready) co_return std::unexpected(admin::problem_of(ready.error()));
         }
+        auto joined = co_await node_->start(*engine_, create);
+        if (!joined) co_return joined;
+        if (config_.init) print_init();
         if (config_.init) co_return Started();
         co_return listen();
     }
@@ -90,8 +106,9 @@ class Daemon {
                        return std::ranges::find(known, name) != known.end();
                    });
         };
-        // "lost+found" is a new disk's; a lock alone is left by a first start that was cut off at once.
-        return holds_only(config_.data, {"lost+found", "meta"}) && holds_only(config_.meta_folder(), {"lock"});
+        // "lost+found" is a new disk's; a lock and a key are left by a first start that was cut off at once.
+        return holds_only(config_.data, {"lost+found", "meta"}) &&
+               holds_only(config_.meta_folder(), {"lock", "node.key", "node.key.new"});
     }
 
     admin::Problem open_problem(const base::Error& error) const {
@@ -126,7 +143,6 @@ class Daemon {
             wanted.rights[bucket->id] = {true, true, true};
             CO_TRY(first_key_, co_await engine_->create_key(std::move(wanted)));
         }
-        if (config_.init) print_init();
         co_return base::Result<void>();
     }
 
@@ -143,7 +159,7 @@ class Daemon {
         TRY_VOID(bind(s3_listen, s3_->handler()));
 
         admin::AdminOptions admin_options{LARDER_VERSION, endpoint(), config_.region};
-        admin_ = std::make_unique<admin::AdminApi>(world_.env(), metrics_, *engine_, admin_options);
+        admin_ = std::make_unique<admin::AdminApi>(world_.env(), metrics_, *engine_, node_->cluster(), admin_options);
         http::ListenOptions socket;
         socket.address = "unix:" + config_.admin_socket;
         TRY_VOID(bind(socket, admin_->local_handler()));
@@ -160,11 +176,20 @@ class Daemon {
         remote::FileServices services;
         services.find_bucket = [this](std::string_view name) { return engine_->find_bucket(name); };
         services.find_key = [this](std::string_view id) { return engine_->find_key(id); };
+        services.look_up = [this](std::string key_id, std::string bucket) {
+            return look_up(std::move(key_id), std::move(bucket));
+        };
         services.open = [this](const engine::Bucket& bucket) { return engine_->files(bucket.id); };
         remote::FileServerOptions options;
         options.socket = config_.files_socket;
         files_ = std::make_unique<remote::FileServer>(world_, metrics_, std::move(services), std::move(options));
         return judge_listening(files_->listen());
+    }
+
+    // What a node of its cluster has just made is found; what cannot be found now is judged as missing.
+    io::Task<void> look_up(std::string key_id, std::string bucket) {
+        if (!key_id.empty()) (void)co_await engine_->look_up_key(std::move(key_id));
+        (void)co_await engine_->look_up_bucket(std::move(bucket));
     }
 
     Started bind(const http::ListenOptions& options, http::Handler handler) {
@@ -242,6 +267,7 @@ class Daemon {
             if (cut > 0) log::warning("requests were cut at the stop", {{"requests", cut}});
         }
         files_.reset();
+        if (node_ && engine_) co_await node_->leave(deadline);
         if (engine_) {
             const auto closed = co_await engine_->close();
             if (!closed)
@@ -251,7 +277,9 @@ class Daemon {
         admin_.reset();
         s3_.reset();
         server_.reset();
+        if (node_) node_->detach();
         engine_.reset();
+        node_.reset();
         log::info("larderd has stopped");
     }
 
@@ -259,6 +287,7 @@ class Daemon {
     base::Metrics metrics_;
     io::RealEnv world_;
     io::Promise<io::Done> stop_requested_{world_.env().executor};
+    std::unique_ptr<ClusterNode> node_;  // the engine's links are there as long as it is
     std::unique_ptr<engine::Engine> engine_;
     std::shared_ptr<const engine::AccessKey> first_key_;
     std::unique_ptr<http::Server> server_;
@@ -266,6 +295,7 @@ class Daemon {
     std::unique_ptr<admin::AdminApi> admin_;
     std::unique_ptr<remote::FileServer> files_;
     io::TaskGroup tasks_;
+    bool started_ = false;
     int exit_ = 0;
 };
 

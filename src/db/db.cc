@@ -85,8 +85,8 @@ class SqliteDb final : public Db {
     const OpenReport& report() const override { return report_; }
     std::uint32_t shards() const override { return format_.shards; }
 
-    io::Task<Result<void>> commit(ShardId shard, Change change) override {
-        return shards_.at(shard)->commit(std::move(change));
+    io::Task<Result<void>> commit(ShardId shard, Change change, Afterwards afterwards) override {
+        return shards_.at(shard)->commit(std::move(change), std::move(afterwards));
     }
     Result<std::optional<std::string>> get(ShardId shard, TreeId tree, std::string_view key) override {
         return shards_.at(shard)->get(tree, key);
@@ -141,9 +141,13 @@ class SqliteDb final : public Db {
             quarantined(aside + ": " + path + " is missing");
         }
         const auto log_path = options_.folder + "/log-" + std::to_string(index) + "-";
-        ShardOptions options{
-            vfs_.name(), path, log_path, options_.cache_bytes / format_.shards, options_.log_bytes / format_.shards / 2,
-            metrics};
+        ShardOptions options{vfs_.name(),
+                             path,
+                             log_path,
+                             options_.cache_bytes / format_.shards,
+                             options_.log_bytes / format_.shards / 2,
+                             options_.threads,
+                             metrics};
         auto shard = open_checked(options);
         if (!shard && shard.error().code == Code::corrupted) {
             TRY_VOID(set_aside(path, log_path, shard.error().message));

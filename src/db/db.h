@@ -52,6 +52,9 @@ class Writer : public Reader {
     virtual base::Result<void> erase(TreeId tree, std::string_view key) = 0;
 };
 
+// What follows from a change, on the engine thread once it is durable: in the order of the shard's commits, before
+// those who wait for them go on, and also when nobody waits any more. Not called for a change that failed.
+using Afterwards = std::move_only_function<void()>;
 // Runs on the shard's committing thread, so it must own what it touches and do nothing slow. An error discards this
 // change alone; the others of its group go on.
 using Change = std::move_only_function<base::Result<void>(Writer&)>;
@@ -62,6 +65,7 @@ struct Options {
     std::uint32_t shards = 4;             // fixed at creation; the stored number wins
     std::size_t cache_bytes = 16u << 20;  // page cache of all connections together
     std::size_t log_bytes = 32u << 20;  // logs of all shards together; as much at most waits in memory to enter SQLite
+    bool threads = true;  // off, in a simulated world: changes are committed and poured by work of the executor
 };
 
 // What opening found. A quarantined shard file is kept aside under the name given and replaced by an empty one.
@@ -83,7 +87,7 @@ class Db {
 
     // Applies `change` durably. Errors: the change's own; no_space, io_failure (nothing of it was applied, or it is
     // unknown: after io_failure the shard refuses further commits until it is reopened); shutting_down.
-    virtual io::Task<base::Result<void>> commit(ShardId shard, Change change) = 0;
+    virtual io::Task<base::Result<void>> commit(ShardId shard, Change change, Afterwards afterwards = {}) = 0;
 
     // Point read of the committed state on the calling thread (engine thread only): a few microseconds when cached.
     virtual base::Result<std::optional<std::string>> get(ShardId shard, TreeId tree, std::string_view key) = 0;

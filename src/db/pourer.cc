@@ -41,13 +41,10 @@ Result<void> write_mark(Connection& connection, ShardMark mark) {
 }
 
 Pourer::Pourer(io::Clock& clock, std::unique_ptr<Connection> writer, Tables& tables, PourerMetrics metrics,
-               std::uint64_t identity)
-    : clock_(clock),
-      writer_(std::move(writer)),
-      tables_(tables),
-      metrics_(metrics),
-      identity_(identity),
-      thread_([this] { loop(); }) {}
+               Options options)
+    : clock_(clock), writer_(std::move(writer)), tables_(tables), metrics_(metrics), options_(options) {
+    if (options_.thread) thread_ = std::thread([this] { loop(); });
+}
 
 Pourer::~Pourer() {
     stop();
@@ -59,10 +56,22 @@ void Pourer::start(Epoch epoch) {
         epoch_ = epoch;
         state_ = State::asked;
     }
+    if (!options_.thread) return pour_now();
     wake_.notify_one();
 }
 
+void Pourer::pour_now() {
+    const auto outcome = pour();
+    state_ = outcome ? State::idle : State::failed;
+    if (!outcome) error_ = outcome.error();
+    if (writer_->log_frames() >= kLogPagesBusy) checkpoint(false);
+}
+
 Result<void> Pourer::finish() {
+    if (!options_.thread) {
+        if (state_ == State::failed) pour_now();
+        return state_ == State::failed ? base::fail(error_) : Result<void>();
+    }
     std::unique_lock hold(mutex_);
     if (state_ == State::failed) {
         state_ = State::asked;
@@ -113,7 +122,7 @@ Result<void> Pourer::pour() {
     const auto started = clock_.now();
     auto done = writer_->run("BEGIN IMMEDIATE");
     if (done) done = put_rows(*rows);
-    if (done) done = write_mark(*writer_, {identity_, epoch_});
+    if (done) done = write_mark(*writer_, {options_.identity, epoch_});
     if (done) done = writer_->run("COMMIT");
     if (done) {
         tables_.poured();

@@ -28,8 +28,12 @@ base::Result<void> write_mark(Connection& connection, ShardMark mark);
 
 class Pourer {
  public:
+    struct Options {
+        std::uint64_t identity = 0;  // of the shard
+        bool thread = true;          // off: start() and finish() do the work
+    };
     Pourer(io::Clock& clock, std::unique_ptr<Connection> writer, Tables& tables, PourerMetrics metrics,
-           std::uint64_t identity);
+           Options options);
     ~Pourer();
 
     // Begins to pour the frozen rows, which are those of `epoch`. Only when nothing is being poured.
@@ -45,6 +49,7 @@ class Pourer {
     enum class State { idle, asked, failed };
 
     void loop();
+    void pour_now();
     base::Result<void> pour();
     base::Result<void> put_rows(const Memtable& rows);
     void checkpoint(bool truncate);
@@ -53,7 +58,7 @@ class Pourer {
     std::unique_ptr<Connection> writer_;
     Tables& tables_;
     PourerMetrics metrics_;
-    std::uint64_t identity_;
+    Options options_;
 
     std::mutex mutex_;
     std::condition_variable wake_;

@@ -37,7 +37,7 @@ Shard::Shard(io::Env& env, ShardOptions options) : env_(env), options_(std::move
 Result<std::unique_ptr<Shard>> Shard::open(io::Env& env, ShardOptions options) {
     std::unique_ptr<Shard> shard(new Shard(env, std::move(options)));
     TRY_VOID(shard->open_files());
-    shard->thread_ = std::thread([raw = shard.get()] { raw->commit_loop(); });
+    if (shard->options_.threads) shard->thread_ = std::thread([raw = shard.get()] { raw->commit_loop(); });
     return shard;
 }
 
@@ -57,7 +57,8 @@ Result<void> Shard::open_files() {
     TRY(log_, GroupLog::open(env_.disk, {o.log_path, mark.identity, o.log_file_bytes}));
     TRY(auto recovered, log_->recover(mark.poured, tables_));
     damage_ = std::move(recovered.damage);
-    pourer_ = std::make_unique<Pourer>(env_.clock, std::move(writer), tables_, o.metrics.pourer, mark.identity);
+    pourer_ = std::make_unique<Pourer>(env_.clock, std::move(writer), tables_, o.metrics.pourer,
+                                       Pourer::Options{mark.identity, o.threads});
     if (recovered.full) pourer_->start(*recovered.full);
     return {};
 }
@@ -68,17 +69,25 @@ Shard::~Shard() {
     pourer_.reset();
 }
 
-io::Task<Result<void>> Shard::commit(Change change) {
+io::Task<Result<void>> Shard::commit(Change change, Afterwards afterwards) {
     io::Promise<Result<void>> done(env_.executor);
     bool first = false;
     {
         const std::lock_guard hold(mutex_);
         if (ending_) co_return base::fail(Code::shutting_down, "the store is closing");
         first = queue_.empty();
-        queue_.push_back({std::move(change), done});
+        queue_.push_back({std::move(change), std::move(afterwards), done});
     }
     // A thread at work looks at the queue by itself when its group is done.
-    if (first) wake_.notify_one();
+    if (first && options_.threads) wake_.notify_one();
+    if (first && !options_.threads) {
+        env_.executor.post([here = std::weak_ptr(here_)] {
+            const auto shard = here.lock();
+            if (!shard) return;
+            std::unique_lock hold((*shard)->mutex_);
+            (*shard)->commit_queued(hold);
+        });
+    }
     co_return co_await done.future();
 }
 
@@ -157,11 +166,16 @@ void Shard::commit_loop() {
             if (ending_) return;
             continue;
         }
-        auto queued = std::exchange(queue_, {});
-        hold.unlock();
-        for (std::size_t done = 0; done < queued.size();) done += commit_group(std::span(queued).subspan(done));
-        hold.lock();
+        commit_queued(hold);
     }
+}
+
+// Held: mutex_, but for the time it takes.
+void Shard::commit_queued(std::unique_lock<std::mutex>& hold) {
+    auto queued = std::exchange(queue_, {});
+    hold.unlock();
+    for (std::size_t done = 0; done < queued.size();) done += commit_group(std::span(queued).subspan(done));
+    hold.lock();
 }
 
 // Waits for something to do. Held: mutex_.
@@ -199,7 +213,10 @@ std::size_t Shard::commit_group(std::span<Pending> queued) {
                                std::make_move_iterator(queued.begin() + static_cast<std::ptrdiff_t>(results.size())));
     const auto count = results.size();
     env_.executor.post([group = std::move(group), results = std::move(results)]() mutable {
-        for (std::size_t i = 0; i < group.size(); ++i) group[i].done.set(std::move(results[i]));
+        for (std::size_t i = 0; i < group.size(); ++i) {
+            if (results[i] && group[i].afterwards) group[i].afterwards();
+            group[i].done.set(std::move(results[i]));
+        }
     });
     return count;
 }
@@ -246,6 +263,7 @@ Result<void> Shard::pour_all(bool wait) {
 }
 
 Result<void> Shard::drain() {
+    if (!options_.threads) return pour_all(true);
     std::unique_lock hold(mutex_);
     if (ending_) return base::fail(Code::shutting_down, "the store is closing");
     const auto mine = ++drains_asked_;
@@ -280,6 +298,10 @@ void Shard::wait_for_tickets() {
 
 Result<void> Shard::close() {
     if (closed_) return *closed_;
+    if (!options_.threads) {
+        std::unique_lock hold(mutex_);
+        commit_queued(hold);
+    }
     stop_committing();
     wait_for_tickets();
     closed_ = pour_all(true);

@@ -21,17 +21,19 @@ struct ShardOptions {
     std::string log_path;  // of the log's two files, without their last digit
     std::size_t cache_bytes = 0;
     std::uint64_t log_file_bytes = 0;
+    bool threads = true;
     ShardMetrics metrics;
 };
 
 class Shard {
  public:
     static base::Result<std::unique_ptr<Shard>> open(io::Env& env, ShardOptions options);
-    // Finishes what is queued; what is in the log alone stays there until the next opening.
+    // Finishes what is queued (without threads: ends at once); what is in the log alone stays there until the next
+    // opening.
     ~Shard();
 
     // Engine thread.
-    io::Task<base::Result<void>> commit(Change change);
+    io::Task<base::Result<void>> commit(Change change, Afterwards afterwards);
     base::Result<std::optional<std::string>> get(TreeId tree, std::string_view key);
     base::Result<void> look(Look look);
 
@@ -55,12 +57,14 @@ class Shard {
  private:
     struct Pending {
         Change change;
+        Afterwards afterwards;
         io::Promise<base::Result<void>> done;
     };
 
     Shard(io::Env& env, ShardOptions options);
     base::Result<void> open_files();
     void commit_loop();
+    void commit_queued(std::unique_lock<std::mutex>& hold);
     std::size_t commit_group(std::span<Pending> queued);
     base::Result<void> make_durable(const Overlay& group);
     base::Result<void> make_room(std::size_t payload_bytes);
@@ -98,6 +102,7 @@ class Shard {
     std::condition_variable no_tickets_;
     std::optional<base::Result<void>> closed_;
     std::thread thread_;
+    std::shared_ptr<Shard*> here_ = std::make_shared<Shard*>(this);  // for work posted by it
 };
 
 }  // namespace larder::db

@@ -41,7 +41,8 @@ ServerExchange::ServerExchange(Place place, const ParsedRequest& request)
       request_(request.head),
       keep_alive_(request.keep_alive && !place.last),
       body_(place.connection, place.input, place.service.limits, request.head),
-      owes_continue_(request.head.expects_continue && request.head.has_body()) {}
+      // Of an empty body too: clients of botocore that get a final answer at once mistake the next one on the connection.
+      owes_continue_(request.head.expects_continue && (request.head.chunked || request.head.content_length)) {}
 
 // Tells a waiting client to go on, at the first wish to read.
 io::Task<base::Result<void>> ServerExchange::permit_body() {

@@ -29,7 +29,8 @@ class Network {
     virtual ~Network() = default;
     virtual NodeNumber self() const = 0;
     // Sends `request` to `method` of node `to` and waits for its answer, at most until `deadline` (error timeout). A
-    // timeout or disconnection says nothing about whether the request was carried out.
+    // timeout or disconnection says nothing about whether the request was carried out; it is so at most once, and never
+    // sent again by itself: a second answer could deny what the first did (docs/protocol.md, "Coordinator").
     virtual Task<base::Result<Message>> call(NodeNumber to, std::string method, Message request,
                                              base::Instant deadline) = 0;
     // Answers `method` with `handler` from now on.

@@ -20,9 +20,9 @@ constexpr std::array kCodes = {
     Code::io_failure,        Code::shutting_down, Code::internal,
 };
 constexpr std::array kSubjects = {
-    Subject::none,    Subject::bucket,     Subject::object,  Subject::upload, Subject::part,
-    Subject::version, Subject::access_key, Subject::block,   Subject::row,    Subject::node,
-    Subject::disk,    Subject::config,     Subject::request,
+    Subject::none,       Subject::bucket, Subject::object, Subject::upload, Subject::part, Subject::version,
+    Subject::access_key, Subject::block,  Subject::row,    Subject::node,   Subject::disk, Subject::config,
+    Subject::request,    Subject::token,  Subject::clock,  Subject::zone,
 };
 constexpr std::size_t kTextMax = 4096;
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,8 +25,21 @@ enum class FrameKind : std::uint8_t {
     answer = 4,
     failure = 5,  // instead of an answer, or of a welcome
     cancel = 6,   // the answer is no longer wanted
-    goodbye = 7,  // no more requests, please: the connection ends when all are answered
+    goodbye = 7,  // between processes: no more requests, please; between nodes: I make none any more
+    // Between nodes alone. A frame whose payload is longer than a part is sent in parts, so that others go in between.
+    first_part = 8,  // the number is that of the stream of parts; a header of the whole frame, and its first bytes
+    next_part = 9,
+    dropped = 10,  // the rest of the stream will not come
+    ping = 11,     // the number comes back in a pong
+    pong = 12,
 };
+
+// What leaves first, of frames between nodes. Between processes all are of the first kind and leave as they come.
+enum class Urgency : std::uint8_t { control = 0, metadata = 1, bulk = 2, background = 3 };
+constexpr std::size_t kUrgencies = 4;
+
+// Whose frames a connection carries.
+enum class Ends { processes, nodes };
 
 constexpr std::size_t kFrameHeaderBytes = 17;
 // One block and what is said about it.
@@ -35,7 +49,11 @@ struct Frame {
     FrameKind kind = FrameKind::request;
     std::uint64_t id = 0;
     io::Message content;  // at most one piece of bulk when it was received
+    Urgency urgency = Urgency::control;
 };
+
+// The bytes of a header. `message` is the length of the message in the payload.
+void append_header(std::string& out, const Frame& frame, std::size_t payload, std::size_t message);
 
 // Header and message; the bulk goes behind them as it is.
 void append_front(std::string& out, const Frame& frame);
@@ -55,7 +73,7 @@ struct ComingFrame {
 // for next() until there is none. Bulk is received into its own buffer.
 class FrameReader {
  public:
-    explicit FrameReader(std::size_t payload_max);
+    explicit FrameReader(std::size_t payload_max, Ends ends = Ends::processes);
 
     void allow(std::size_t payload_max) { payload_max_ = payload_max; }
     // Where the next bytes belong, in this order; never none.
@@ -66,14 +84,25 @@ class FrameReader {
     base::Result<std::optional<Frame>> next();
 
  private:
-    base::Result<void> begin();
+    struct Header;
+
+    base::Result<bool> begin();
+    base::Result<bool> begin_stream(const Header& part);
+    base::Result<void> go_on(const Header& part);
+    base::Result<void> check(const Header& header) const;
     void take_staged();
 
     std::size_t payload_max_;
+    Ends ends_;
     std::unique_ptr<char[]> stage_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
+    // The frame that the bytes to come belong to, and how many of them.
+    ComingFrame* current_ = nullptr;
+    std::size_t left_ = 0;
     std::optional<ComingFrame> coming_;
+    std::map<std::uint64_t, ComingFrame> streams_;
+    std::uint64_t stream_ = 0;  // whose part is coming
 };
 
 }  // namespace larder::rpc

@@ -18,7 +18,9 @@ std::string versions(const Hello& hello) {
 
 std::string encode_hello(const Hello& hello) {
     codec::Writer out;
-    return out.raw(kMagic).bytes(hello.service).u8(hello.lowest).u8(hello.highest).take();
+    out.raw(kMagic).bytes(hello.service).u8(hello.lowest).u8(hello.highest);
+    if (!hello.words.empty()) out.bytes(std::string_view(hello.words).substr(0, kHelloWordsMax));
+    return out.take();
 }
 
 base::Result<Hello> decode_hello(std::string_view bytes) {
@@ -29,6 +31,8 @@ base::Result<Hello> decode_hello(std::string_view bytes) {
     hello.lowest = in.u8();
     hello.highest = in.u8();
     // A later hello may say more.
+    if (!in.at_end()) hello.words = in.bytes();
+    if (hello.words.size() > kHelloWordsMax) hello.words.clear();
     if (in.ok() && ours && hello.lowest <= hello.highest) return hello;
     return base::fail(base::Code::corrupted, base::Subject::request, "the connection does not begin with a hello");
 }

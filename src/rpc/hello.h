@@ -13,7 +13,9 @@ struct Hello {
     std::string service;
     std::uint8_t lowest = 1;  // versions of the service
     std::uint8_t highest = 1;
+    std::string words = {};  // of the service, for the other side: at most kHelloWordsMax bytes
 };
+constexpr std::size_t kHelloWordsMax = 1024;
 
 std::string encode_hello(const Hello& hello);
 base::Result<Hello> decode_hello(std::string_view bytes);

@@ -2,7 +2,6 @@
 #include "src/rpc/errors.h"
 #include "src/rpc/link_impl.h"
 
-#include <cerrno>
 #include <sys/socket.h>
 
 namespace larder::rpc {
@@ -12,19 +11,22 @@ using base::Code;
 using base::fail;
 using base::Subject;
 
-// After this many bytes without a wait, a connection lets the others have a turn.
-constexpr std::size_t kTurnBytes = 2u << 20;
-// The kernel grants what it may; a block then crosses in few pieces.
-constexpr int kSocketBytes = 1 << 20;
+// What is begun at once between nodes, in bytes of requests and of their answers until these are sent.
+constexpr std::array<std::size_t, kUrgencies> kRooms = {4u << 20, 16u << 20, 32u << 20, 8u << 20};
 
-base::Error gone(std::string why) {
-    return {Code::disconnected, Subject::none, std::move(why)};
+std::array<Serving::Room, kUrgencies> rooms_of(const LinkOptions& options) {
+    std::array<Serving::Room, kUrgencies> rooms;
+    for (std::size_t i = 0; i < kUrgencies; ++i) {
+        const bool nodes = options.ends == Ends::nodes;
+        rooms[i] = {options.requests, nodes ? kRooms[i] : options.request_bytes};
+    }
+    return rooms;
 }
 
-std::size_t size_of(std::span<const iovec> rooms) {
-    std::size_t bytes = 0;
-    for (const auto& room : rooms) bytes += room.iov_len;
-    return bytes;
+std::array<Gate, kUrgencies> gates_of(io::Executor& executor, const LinkOptions& options) {
+    const bool nodes = options.ends == Ends::nodes;
+    const auto gate = [&](std::size_t i) { return Gate(executor, nodes ? kWindows[i] : options.call_bytes); };
+    return {gate(0), gate(1), gate(2), gate(3)};
 }
 
 io::Message only(std::string body) {
@@ -33,19 +35,22 @@ io::Message only(std::string body) {
 
 }  // namespace
 
-Link::Impl::Impl(io::RealEnv& world, int descriptor, Side s, LinkOptions o)
+Link::Impl::Impl(io::RealEnv& world, std::unique_ptr<Transport> t, Side s, LinkOptions o)
     : env(world.env()),
       side(s),
       options(std::move(o)),
-      socket(world.loop(), descriptor),
-      reader(options.payload_max),
-      gate(env.executor, options.call_bytes),
-      serving(env.executor, options),
+      transport(std::move(t)),
+      reader(options.payload_max, options.ends),
+      out(options.ends),
+      gates(gates_of(env.executor, options)),
+      serving(env.executor, rooms_of(options),
+              [this](std::uint64_t id, Urgency urgency, io::Message content) {
+                  return answer(id, urgency, std::move(content));
+              }),
+      pulse(options.pulse, env.clock.now()),
       ready(env.executor),
       ended(env.executor),
-      tasks(env.executor) {
-    ::setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &kSocketBytes, sizeof kSocketBytes);
-}
+      tasks(env.executor) {}
 
 void Link::Impl::start() {
     if (side == Side::connected) push({FrameKind::hello, 0, only(encode_hello(options.hello))});
@@ -54,6 +59,7 @@ void Link::Impl::start() {
         if (!greeted) end({Code::timeout, Subject::none, "the other side said no hello"});
     });
     tasks.spawn(read());
+    if (between_nodes()) tasks.spawn(keep_pulse());
 }
 
 void Link::Impl::stop() {
@@ -65,7 +71,7 @@ void Link::Impl::stop() {
 
 void Link::Impl::end(base::Error reason) {
     if (std::exchange(is_ended, true)) return;
-    ::shutdown(socket.descriptor(), SHUT_RDWR);
+    ::shutdown(transport->socket().descriptor(), SHUT_RDWR);
     ready.set(fail(reason));
     for (auto& [id, call] : std::exchange(calls, {})) {
         const auto code = reason.is(Code::unsupported) ? Code::unsupported : Code::disconnected;
@@ -76,7 +82,7 @@ void Link::Impl::end(base::Error reason) {
     env.executor.post([self = weak_from_this()] {
         if (const auto link = self.lock()) link->serving.clear();
     });
-    socket.interrupt();
+    transport->socket().interrupt();
 }
 
 bool Link::Impl::malformed(std::string what) {
@@ -84,201 +90,50 @@ bool Link::Impl::malformed(std::string what) {
     return false;
 }
 
-io::Task<void> Link::Impl::read() {
-    std::size_t this_turn = 0;
-    bool drained = true;
-    while (!is_ended) {
-        if (drained) {
-            this_turn = 0;
-            co_await socket.wait(io::Readiness::Direction::read);
-        }
-        FrameReader::Rooms storage;
-        const auto rooms = reader.rooms(storage);
-        msghdr message{};
-        message.msg_iov = rooms.data();
-        message.msg_iovlen = rooms.size();
-        const auto n = ::recvmsg(socket.descriptor(), &message, 0);
-        const bool nothing_there = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-        if (n <= 0 && !nothing_there) co_return end(gone("the other side closed the connection"));
-        drained = nothing_there || static_cast<std::size_t>(n) < size_of(rooms);
-        if (nothing_there) continue;
-        reader.filled(static_cast<std::size_t>(n));
-        this_turn += static_cast<std::size_t>(n);
-        for (;;) {
-            auto frame = reader.next();
-            if (!frame) co_return end(frame.error());
-            if (!*frame) break;
-            if (!co_await take(std::move(**frame)) || is_ended) co_return;
-        }
-        if (this_turn > kTurnBytes) {
-            this_turn = 0;
-            co_await take_turns();
-        }
+bool Link::Impl::take_hello(std::string_view bytes) {
+    auto theirs = decode_hello(bytes);
+    if (!theirs) return malformed(theirs.error().message);
+    const auto version = agree(*theirs, options.hello);
+    if (!version) {
+        push({FrameKind::failure, 0, only(encode_error(version.error()))});
+        (void)out.send(*transport);
+        end(version.error());
+        return false;
     }
-}
-
-io::Task<void> Link::Impl::take_turns() {
-    const io::Promise<io::Done> turn(env.executor);
-    auto mine = turn.future();
-    env.executor.post([turn] { turn.set(io::Done{}); });
-    co_await std::move(mine);
-}
-
-io::Task<bool> Link::Impl::take(Frame frame) {
-    if (!greeted) co_return take_greeting(frame);
-    const auto id = frame.id;
-    switch (frame.kind) {
-        case FrameKind::request: {
-            const auto weight = weigh ? weigh(frame.content) : payload_bytes(frame.content);
-            co_await serving.admit(weight);
-            if (is_ended) co_return false;
-            if (!serving.begin(id, weight)) co_return malformed("a request has the number of another");
-            serving.run(id, answer(id, std::move(frame.content)));
-            co_return true;
-        }
-        case FrameKind::answer:
-        case FrameKind::failure:
-            co_return take_answer(std::move(frame));
-        case FrameKind::cancel:
-            serving.cancel(id);
-            co_return true;
-        case FrameKind::goodbye:
-            leaving = true;
-            if (calls.empty()) end(gone("the other side is stopping"));
-            co_return true;
-        default:
-            co_return malformed("a second hello");
-    }
+    // Who says nothing beyond the versions may not expect it of the welcome either.
+    const auto& words = theirs->words.empty() ? std::string() : options.hello.words;
+    push({FrameKind::welcome, 0, only(static_cast<char>(*version) + words)});
+    their_words = std::move(theirs->words);
+    greeted = true;
+    ready.set(*version);
+    return true;
 }
 
 bool Link::Impl::take_greeting(const Frame& frame) {
     const std::string_view bytes = frame.content.body;
     if (side == Side::accepted) {
         if (frame.kind != FrameKind::hello) return malformed("the connection does not begin with a hello");
-        const auto theirs = decode_hello(bytes);
-        if (!theirs) return malformed(theirs.error().message);
-        const auto version = agree(*theirs, options.hello);
-        if (!version) {
-            push({FrameKind::failure, 0, only(encode_error(version.error()))});
-            (void)out.send(socket.descriptor());
-            end(version.error());
-            return false;
-        }
-        push({FrameKind::welcome, 0, only(std::string(1, static_cast<char>(*version)))});
-        greeted = true;
-        ready.set(*version);
-        return true;
+        return take_hello(bytes);
     }
     if (frame.kind == FrameKind::failure) {
         const auto reason = decode_error(bytes);
         end(reason ? *reason : reason.error());
         return false;
     }
-    if (frame.kind != FrameKind::welcome || bytes.size() != 1) return malformed("the other side gave no welcome");
+    const std::size_t words = options.hello.words.empty() ? 0 : kHelloWordsMax;
+    if (frame.kind != FrameKind::welcome || bytes.empty() || bytes.size() > 1 + words)
+        return malformed("the other side gave no welcome");
+    their_words = bytes.substr(1);
     greeted = true;
     ready.set(static_cast<std::uint8_t>(bytes[0]));
     return true;
 }
 
-bool Link::Impl::take_answer(Frame frame) {
-    if (frame.id > last_call) return malformed("an answer to what was not asked");
-    const auto found = calls.find(frame.id);
-    if (found == calls.end()) return true;  // it was given up meanwhile
-    const auto waiter = found->second;
-    calls.erase(found);
-    if (frame.kind == FrameKind::answer) {
-        waiter.set(std::move(frame.content));
-    } else {
-        const auto error = decode_error(frame.content.body);
-        if (!error) return malformed(error.error().message);
-        waiter.set(fail(*error));
-    }
-    if (leaving && calls.empty()) end(gone("the other side is stopping"));
-    return true;
-}
-
-io::Task<void> Link::Impl::answer(std::uint64_t id, io::Message request) {
-    auto result = Content(fail(Code::unsupported, Subject::request, "no requests are answered here"));
-    if (handler) result = co_await handler(std::move(request));
-    if (is_ended) co_return;
-    if (result && payload_bytes(*result) > kFramePayloadMax)
-        result = fail(Code::too_large, Subject::request, "the answer does not fit into one frame");
-    if (result) {
-        push({FrameKind::answer, id, std::move(*result)});
-    } else {
-        push({FrameKind::failure, id, only(encode_error(result.error()))});
-    }
-    serving.finish(id, out.pushed());
-}
-
-void Link::Impl::push(Frame frame) {
-    if (is_ended) return;
-    out.push(std::move(frame));
-    if (std::exchange(flush_posted, true)) return;
-    env.executor.post([self = weak_from_this()] {
-        if (const auto link = self.lock()) link->flush();
-    });
-}
-
-// Once a turn: what was answered meanwhile leaves together.
-void Link::Impl::flush() {
-    flush_posted = false;
-    serving.reap();
-    if (is_ended || writing || !send_some() || out.empty()) return;
-    writing = true;
-    tasks.spawn(write());
-}
-
-bool Link::Impl::send_some() {
-    const bool good = out.send(socket.descriptor());
-    serving.sent(out.sent());
-    if (!good) end(gone("the other side closed the connection"));
-    return good;
-}
-
-io::Task<void> Link::Impl::write() {
-    while (!is_ended && !out.empty()) {
-        co_await socket.wait(io::Readiness::Direction::write);
-        if (is_ended || !send_some()) break;
-    }
-    writing = false;
-}
-
-// An entry in `calls` for as long as somebody waits for it.
-struct Link::Impl::Waiting {
-    Impl& link;
-    std::uint64_t id;
-    io::Clock::Timer timer;
-    Waiting(Impl& l, const io::Promise<Content>& answer, base::Instant deadline) : link(l), id(++l.last_call) {
-        link.calls.emplace(id, answer);
-        timer = link.env.clock.call_at(deadline,
-                                       [answer] { answer.set(fail(Code::timeout, "no answer before the deadline")); });
-    }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-    ~Waiting() {
-        link.env.clock.cancel(timer);
-        if (link.calls.erase(id) == 0) return;
-        link.push({FrameKind::cancel, id, {}});
-        if (link.leaving && link.calls.empty()) link.end(gone("the other side is stopping"));
-    }
-};
-
-io::Task<Link::Content> Link::Impl::call(std::shared_ptr<Impl> self, io::Message request, base::Instant deadline) {
-    const auto bytes = payload_bytes(request);
-    if (bytes > self->options.payload_max)
-        co_return fail(Code::too_large, Subject::request, "the request is too large");
-    auto pass = self->gate.try_enter(bytes);
-    if (!pass) pass = co_await self->gate.enter(bytes);
-    if (self->is_ended || self->leaving) co_return fail(gone("the connection has ended"));
-    const io::Promise<Content> answer(self->env.executor);
-    const Waiting waiting(*self, answer, deadline);
-    self->push({FrameKind::request, waiting.id, std::move(request)});
-    co_return co_await answer.future();
-}
-
 Link::Link(io::RealEnv& env, int descriptor, Side side, LinkOptions options)
-    : impl_(std::make_shared<Impl>(env, descriptor, side, std::move(options))) {}
+    : Link(env, make_plain_transport(env.loop(), descriptor), side, std::move(options)) {}
+
+Link::Link(io::RealEnv& env, std::unique_ptr<Transport> transport, Side side, LinkOptions options)
+    : impl_(std::make_shared<Impl>(env, std::move(transport), side, std::move(options))) {}
 
 Link::~Link() {
     impl_->stop();
@@ -298,16 +153,30 @@ io::Task<base::Result<std::uint8_t>> Link::ready() {
     co_return co_await impl->ready.future();
 }
 
-io::Task<Link::Content> Link::call(io::Message request, base::Instant deadline) {
-    return Impl::call(impl_, std::move(request), deadline);
+const std::string& Link::their_words() const {
+    return impl_->their_words;
+}
+
+io::Task<Link::Content> Link::call(io::Message request, base::Instant deadline, Urgency urgency) {
+    return Impl::call(impl_, std::move(request), deadline, urgency);
 }
 
 void Link::goodbye() {
-    impl_->push({FrameKind::goodbye, 0, {}});
+    if (!impl_->between_nodes()) return impl_->push({FrameKind::goodbye, 0, {}});
+    impl_->retired = true;
+    impl_->part();
+}
+
+void Link::on_goodbye(std::function<void()> told) {
+    impl_->on_goodbye = std::move(told);
 }
 
 bool Link::is_open() const {
-    return !impl_->is_ended && !impl_->leaving;
+    return !impl_->is_ended && !impl_->leaving && !impl_->retired;
+}
+
+std::optional<base::Duration> Link::round_trip() const {
+    return impl_->pulse.round_trip();
 }
 
 void Link::allow(std::size_t payload_max) {

@@ -1,98 +1,73 @@
-// The inside of a Link, for its two halves: link.cc moves frames, serving.cc answers requests.
+// The inside of a Link, for its parts: link.cc begins and ends it, traffic.cc moves frames, calling.cc asks.
 #pragma once
 
-#include "src/io/readiness.h"
 #include "src/io/task_group.h"
 #include "src/rpc/gate.h"
 #include "src/rpc/link.h"
 #include "src/rpc/send_queue.h"
+#include "src/rpc/serving.h"
 
-#include <deque>
 #include <unordered_map>
 
 namespace larder::rpc {
 
-// Requests of the other side, from their arrival until their answers are sent.
-class Serving {
- public:
-    Serving(io::Executor& executor, const LinkOptions& options) : executor_(executor), options_(options) {}
-
-    // Waits until the request may be begun.
-    io::Task<void> admit(std::size_t weight);
-    // False: the number is in use.
-    bool begin(std::uint64_t id, std::size_t weight);
-    // Starts the work on it inside this call.
-    void run(std::uint64_t id, io::Task<void> work);
-    // Its answer lies in the queue and is gone when `mark` bytes of the queue are sent.
-    void finish(std::uint64_t id, std::uint64_t mark);
-    void cancel(std::uint64_t id);
-    // So many bytes of the queue are sent.
-    void sent(std::uint64_t bytes);
-    // Clears away work that has ended. Not from such work.
-    void reap();
-    void clear();
-
- private:
-    struct Request {
-        explicit Request(io::Executor& executor) : work(executor) {}
-        std::size_t weight = 0;
-        bool finished = false;
-        io::TaskGroup work;
-    };
-    struct Leaving {
-        std::uint64_t mark;
-        std::size_t weight;
-    };
-    bool has_room(std::size_t weight) const;
-    void give_back(std::size_t weight);
-
-    io::Executor& executor_;
-    const LinkOptions& options_;
-    std::unordered_map<std::uint64_t, std::unique_ptr<Request>> running_;
-    std::vector<std::uint64_t> finished_;
-    std::unique_ptr<Request> spare_;  // most requests are answered at once: one is used again and again
-    std::deque<Leaving> leaving_;
-    std::size_t held_ = 0;
-    std::optional<io::Promise<io::Done>> room_;
-};
-
 struct Link::Impl : std::enable_shared_from_this<Link::Impl> {
-    Impl(io::RealEnv& world, int descriptor, Side s, LinkOptions o);
+    Impl(io::RealEnv& world, std::unique_ptr<Transport> t, Side s, LinkOptions o);
 
     void start();
     void stop();
     io::Task<void> read();
     io::Task<void> write();
     io::Task<void> take_turns();
-    // Judges one frame; a request is only begun when there is room for it.
+    io::Task<void> keep_pulse();
+    // Judges one frame; between processes a request is only begun when there is room for it.
     io::Task<bool> take(Frame frame);
+    io::Task<bool> take_request(Frame frame);
     bool take_greeting(const Frame& frame);
+    bool take_hello(std::string_view bytes);
     bool take_answer(Frame frame);
-    io::Task<void> answer(std::uint64_t id, io::Message request);
-    static io::Task<Content> call(std::shared_ptr<Impl> self, io::Message request, base::Instant deadline);
+    bool take_goodbye();
+    io::Task<void> answer(std::uint64_t id, Urgency urgency, io::Message request);
+    std::size_t weigh_request(const Frame& frame) const;
+    static io::Task<Content> call(std::shared_ptr<Impl> self, io::Message request, base::Instant deadline,
+                                  Urgency urgency);
+    static io::Task<base::Result<Gate::Pass>> enter(std::shared_ptr<Impl> self, std::size_t bytes, Urgency urgency);
     struct Waiting;
+    struct Asking;
+    void give_up(std::uint64_t id, Urgency urgency);
 
     void push(Frame frame);
+    void schedule_flush();
     void flush();
     bool send_some();
     void end(base::Error reason);
+    // After a goodbye: ends the connection when nothing is left to be answered.
+    void part();
     bool malformed(std::string what);
+    bool between_nodes() const { return options.ends == Ends::nodes; }
+    Gate& gate(Urgency urgency) { return gates[static_cast<std::size_t>(urgency)]; }
 
     io::Env& env;
     Side side;
     LinkOptions options;
-    io::Readiness socket;
+    std::unique_ptr<Transport> transport;
     FrameReader reader;
     SendQueue out;
-    Gate gate;
+    std::array<Gate, kUrgencies> gates;
     Handler handler;
     Weigh weigh;
+    std::function<void()> on_goodbye;
     Serving serving;
+    Pulse pulse;
     std::unordered_map<std::uint64_t, io::Promise<Content>> calls;
     std::uint64_t last_call = 0;
+    std::size_t asking = 0;  // calls, those included that wait for their turn
+    std::string their_words;
     bool greeted = false;
     bool is_ended = false;
-    bool leaving = false;  // the other side said goodbye
+    bool retired = false;       // this side makes no more calls
+    bool said_goodbye = false;  // and has told so
+    bool leaving = false;       // the other side said goodbye
     bool flush_posted = false;
     bool writing = false;
     io::Clock::Timer hello_timer = 0;

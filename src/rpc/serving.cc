@@ -1,63 +1,98 @@
-#include "src/rpc/link_impl.h"
+#include "src/rpc/serving.h"
+
+#include <algorithm>
 
 namespace larder::rpc {
 
-bool Serving::has_room(std::size_t weight) const {
-    const auto count = running_.size() + leaving_.size();
-    return count == 0 || (count < options_.requests && held_ + weight <= options_.request_bytes);
+Serving::Serving(io::Executor& executor, std::array<Room, kUrgencies> rooms, Work work)
+    : executor_(executor), work_(std::move(work)) {
+    for (std::size_t i = 0; i < kUrgencies; ++i) lanes_[i].room = rooms[i];
 }
 
-io::Task<void> Serving::admit(std::size_t weight) {
-    while (!has_room(weight)) {
+io::Task<void> Serving::admit(Urgency urgency, std::size_t weight) {
+    while (!lane(urgency).fits(weight)) {
         room_.emplace(executor_);
         co_await room_->future();
     }
 }
 
-bool Serving::begin(std::uint64_t id, std::size_t weight) {
-    auto request = spare_ ? std::move(spare_) : std::make_unique<Request>(executor_);
-    request->weight = weight;
-    request->finished = false;
-    if (!running_.emplace(id, std::move(request)).second) return false;
-    held_ += weight;
+bool Serving::take(Request request) {
+    if (running_.contains(request.id)) return false;
+    auto& mine = lane(request.urgency);
+    mine.cost += request.cost;
+    if (mine.line.empty() && mine.fits(request.weight)) {
+        begin(std::move(request));
+    } else {
+        mine.line.push_back(std::move(request));
+    }
     return true;
 }
 
-void Serving::run(std::uint64_t id, io::Task<void> work) {
-    auto& request = *running_.at(id);
-    request.work.spawn(std::move(work));
+void Serving::go_on() {
+    for (auto& mine : lanes_) {
+        while (!mine.line.empty() && mine.fits(mine.line.front().weight)) {
+            auto next = std::move(mine.line.front());
+            mine.line.pop_front();
+            if (running_.contains(next.id)) continue;
+            begin(std::move(next));
+        }
+    }
+}
+
+void Serving::begin(Request request) {
+    auto running = spare_ ? std::move(spare_) : std::make_unique<Running>(executor_);
+    running->urgency = request.urgency;
+    running->weight = request.weight;
+    running->cost = request.cost;
+    running->finished = false;
+    auto& mine = lane(request.urgency);
+    ++mine.count;
+    mine.held += request.weight;
+    const auto id = request.id;
+    auto& started = *running_.emplace(id, std::move(running)).first->second;
+    started.work.spawn(work_(id, request.urgency, std::move(request.content)));
     if (finished_.empty() || finished_.back() != id) return;
     finished_.pop_back();
     auto node = running_.extract(id);
-    spare_ = std::move(node.mapped());
+    if (node) spare_ = std::move(node.mapped());
 }
 
-void Serving::finish(std::uint64_t id, std::uint64_t mark) {
-    auto& request = *running_.at(id);
-    request.finished = true;
+void Serving::finish(std::uint64_t id) {
+    auto& running = *running_.at(id);
+    running.finished = true;
+    lane(running.urgency).cost -= running.cost;
     finished_.push_back(id);
-    leaving_.push_back({mark, request.weight});
 }
 
 void Serving::cancel(std::uint64_t id) {
     const auto found = running_.find(id);
-    if (found == running_.end() || found->second->finished) return;
-    const auto weight = found->second->weight;
+    if (found == running_.end()) return drop_waiting(id);
+    if (found->second->finished) return;
+    const auto gone = std::move(found->second);
     running_.erase(found);
-    give_back(weight);
+    lane(gone->urgency).cost -= gone->cost;
+    sent(gone->urgency, gone->weight);
 }
 
-void Serving::sent(std::uint64_t bytes) {
-    while (!leaving_.empty() && leaving_.front().mark <= bytes) {
-        const auto weight = leaving_.front().weight;
-        leaving_.pop_front();
-        give_back(weight);
+void Serving::drop_waiting(std::uint64_t id) {
+    for (auto& mine : lanes_) {
+        const auto found = std::ranges::find(mine.line, id, &Request::id);
+        if (found == mine.line.end()) continue;
+        mine.cost -= found->cost;
+        mine.line.erase(found);
+        return;
     }
 }
 
-void Serving::give_back(std::size_t weight) {
-    held_ -= weight;
+void Serving::sent(Urgency urgency, std::size_t weight) {
+    auto& mine = lane(urgency);
+    --mine.count;
+    mine.held -= weight;
     if (room_) room_->set(io::Done{});
+}
+
+bool Serving::is_idle() const {
+    return std::ranges::all_of(lanes_, [](const Lane& one) { return one.count == 0 && one.line.empty(); });
 }
 
 void Serving::reap() {
@@ -69,6 +104,7 @@ void Serving::reap() {
 void Serving::clear() {
     // Ending one request's work may end up here again through what it holds.
     auto gone = std::exchange(running_, {});
+    auto waiting = std::exchange(lanes_, {});
     finished_.clear();
     gone.clear();
 }

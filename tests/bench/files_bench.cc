@@ -37,8 +37,10 @@ double now(clockid_t clock) {
     files.put("dir/file", std::string(1u << 20, 'x'));
     auto bucket = std::make_shared<engine::Bucket>(files.bucket());
     remote::FileServer server(world.real(), metrics,
-                              {[&](std::string_view) { return bucket; }, [](std::string_view) { return nullptr; },
-                               [&](const engine::Bucket&) { return files.another(); }},
+                              {[&](std::string_view) { return bucket; },
+                               [](std::string_view) { return nullptr; },
+                               [&](const engine::Bucket&) { return files.another(); },
+                               {}},
                               {.socket = socket});
     if (!server.listen()) std::_Exit(1);
     world.real().run();

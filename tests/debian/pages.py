@@ -10,7 +10,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Their words are another program's, and so is their --help.
-HANDED_ON = {"init": "larderd", "server": "larderd", "mount": "larder-mount"}
+HANDED_ON = {"init": "larderd", "join": "larderd", "server": "larderd", "mount": "larder-mount"}
 
 
 class Programs:
@@ -139,7 +139,7 @@ SHELLS = {
 def check_completion(programs, problems):
     verbs = {("larder",): {names[0] for names in commands(programs.help())},
              ("larder", "completion"): set(SHELLS)}
-    for group in ("bucket", "key"):
+    for group in ("bucket", "key", "node", "layout", "invite"):
         verbs[("larder", group)] = {names[0] for names in commands(programs.help(group))}
     for shell, (start, script) in SHELLS.items():
         if shutil.which(shell) is None:

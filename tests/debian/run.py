@@ -176,7 +176,8 @@ def test_pages_and_completion_are_there(packages, _):
     try:
         machine.apt("install", "man-db", "groff-base", "ufw")
         assert "3900/tcp" in machine.run("ufw", "app", "info", "Larder").stdout
-        for page in ("larder", "larder-bucket", "larder-mount", "larderd", "larder.toml", "mount.fuse.larder"):
+        assert "3901/tcp" in machine.run("ufw", "app", "info", "Larder Cluster").stdout
+        for page in ("larder", "larder-bucket", "larder-join", "larder-mount", "larderd", "larder.toml", "mount.fuse.larder"):
             shown = machine.run("man", "--pager=cat", page).stdout
             assert page in shown and "SYNOPSIS" in shown, page
         printed = machine.run("larder", "completion", "bash").stdout

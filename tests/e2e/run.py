@@ -13,6 +13,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import applications  # noqa: E402
+import cluster  # noqa: E402
 import damage  # noqa: E402
 import folder_faults  # noqa: E402
 import folder_model  # noqa: E402
@@ -201,6 +202,35 @@ def test_command_line(d, tmp):
     assert unreachable.returncode == 5, unreachable
 
 
+def test_a_node_is_a_cluster_of_one(d, tmp):
+    node = json.loads(d.cli("--json", "node", "ls"))["nodes"][0]
+    name = node["name"]
+    assert node["self"] and node["state"] == "up" and node["place"] == "home" and node["partitions"] == 1024, node
+    before = json.loads(d.cli("--json", "layout", "show"))
+    assert d.cli("--quiet", "node", "ls").decode().split() == [name]
+    # The number of a node is its name too, and so is the beginning of its id.
+    assert json.loads(d.cli("--json", "node", "show", node["node"][:6])) == json.loads(d.cli("--json", "node", "show", "1"))
+    d.cli("layout", "set", name, "--capacity", "4TB", "--tag", "ssd", "--place", "shed")
+    assert b"4.0 TB" in d.cli("layout", "plan")
+    refused = d.cli("layout", "apply", check=False)
+    assert refused.returncode == 7 and b"larder layout apply --yes" in refused.stderr, refused
+    assert d.cli("layout", "apply", "--yes", "--if-version", str(before["epoch"] + 1), check=False).returncode == 6
+    d.cli("layout", "apply", "--yes", "--if-version", str(before["epoch"]))
+    assert d.cli("layout", "plan", check=False).returncode == 3
+    d.stop()
+    d.start()
+    after = json.loads(d.cli("--json", "layout", "show"))
+    assert after["epoch"] == before["epoch"] + 1 and "staged" not in after, after
+    assert after["nodes"][0]["capacity_bytes"] == 4 * 10**12 and after["nodes"][0]["tags"] == ["ssd"], after
+    assert json.loads(d.cli("--json", "node", "show", "1"))["place"] == "shed"
+    history = json.loads(d.cli("--json", "layout", "history"))["layouts"]
+    assert [entry["epoch"] for entry in history][:2] == [after["epoch"], before["epoch"]], history
+    assert b"because shed is then full" in d.cli("layout", "explain")
+    for words in (["node", "drain", name, "--yes"], ["leave", "--yes"], ["node", "forget", name]):
+        assert d.cli(*words, check=False).returncode == 11, words
+    assert d.cli("node", "show", "nobody", check=False).returncode == 3
+
+
 def test_quota_and_keys(d, tmp):
     from botocore.exceptions import ClientError
     d.cli("bucket", "create", "small")
@@ -294,10 +324,12 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--label", default="")
     parser.add_argument("-k", default="")
+    parser.add_argument("--without", default="", help="leaves out tests with this in their name")
     arguments = parser.parse_args()
     known = sorted({**globals(), **vars(damage), **vars(mount), **vars(applications),
-                    **vars(folder_faults), **vars(folder_model)}.items())
-    tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n]
+                    **vars(folder_faults), **vars(folder_model), **vars(cluster)}.items())
+    tests = [(n, f) for n, f in known if n.startswith("test_") and arguments.k in n
+             and not (arguments.without and arguments.without in n)]
     failed = 0
     for name, test in tests:
         daemon = Daemon(os.path.abspath(arguments.bin))

@@ -56,9 +56,37 @@ io::Task<Result<void>> MemoryRowStore::apply(table::TableId table, quorum::Parti
     co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
     Access access(durable_, table, partition);
     auto done = change(access);
+    ++changes_;
     // Durable; the answer may still be lost.
     co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
     co_return done;
+}
+
+Result<void> MemoryRowStore::scan_slice(const table::Slice& slice, std::string from, table::SliceVisit visit) {
+    for (auto it = durable_.rows.lower_bound(from); it != durable_.rows.end(); ++it) {
+        const auto place = table::read_place(it->first);
+        if (!slice.has(place->table, place->partition_key)) continue;
+        TRY(const auto more, visit(it->first, table::view_of(it->second.row)));
+        if (!more) return {};
+    }
+    return {};
+}
+
+io::Task<Result<bool>> MemoryRowStore::wipe(table::Slice slice, std::size_t most) {
+    co_await env_.clock.sleep_for(base::Duration(static_cast<std::int64_t>(world_.dice.below(kSyncNs))));
+    ++changes_;
+    for (auto it = durable_.rows.begin(); it != durable_.rows.end();) {
+        const auto place = table::read_place(it->first);
+        if (!slice.has(place->table, place->partition_key)) {
+            ++it;
+            continue;
+        }
+        if (most-- == 0) co_return false;
+        const auto& row = it->second.row;
+        durable_.bodies.erase(table::body_place(place->table, row.version, row.body_mark));
+        it = durable_.rows.erase(it);
+    }
+    co_return true;
 }
 
 Result<std::optional<table::StoredRow>> MemoryRowStore::get(table::TableId table, quorum::Partition partition,

@@ -32,11 +32,15 @@ class MemoryRowStore final : public table::RowStore {
     base::Result<base::Tag> low(quorum::Partition partition) override;
     base::Result<void> scan(table::TableId table, quorum::Partition partition, const std::string& partition_key,
                             std::string from, std::size_t row_bytes, table::RowVisit visit) override;
+    base::Result<void> scan_slice(const table::Slice& slice, std::string from, table::SliceVisit visit) override;
+    io::Task<base::Result<bool>> wipe(table::Slice slice, std::size_t most) override;
+    std::uint64_t changes(quorum::Partition) const override { return changes_; }
 
  private:
     World& world_;
     io::Env& env_;
     DurableRows& durable_;
+    std::uint64_t changes_ = 0;
 };
 
 }  // namespace larder::sim

@@ -91,7 +91,13 @@ SimNetwork::SimNetwork(Links& links, io::Executor& executor, io::Clock& clock, P
 }
 
 SimNetwork::~SimNetwork() {
-    links_.alive.erase(self_);
+    stop();
+}
+
+void SimNetwork::stop() {
+    const auto mine = links_.alive.find(self_);
+    if (mine != links_.alive.end() && mine->second == this) links_.alive.erase(mine);
+    serving_.stop();
 }
 
 io::Task<void> SimNetwork::handle(Place from, std::string method, io::Message request, Answer answer) {
@@ -108,7 +114,9 @@ io::Task<void> SimNetwork::handle(Place from, std::string method, io::Message re
 io::Task<base::Result<io::Message>> SimNetwork::call(io::NodeNumber to, std::string method, io::Message request,
                                                      base::Instant deadline) {
     Answer answer(executor_);
-    links_.send(self_, to, [&links = links_, from = self_, to, method, request, answer] {
+    const auto arrived = std::make_shared<bool>(false);
+    links_.send(self_, to, [&links = links_, from = self_, to, method, request, answer, arrived] {
+        if (std::exchange(*arrived, true) && !links.carries_out_twice) return;
         auto& target = *links.alive.at(to);
         target.serving_.spawn(target.handle(from, method, request, answer));
     });

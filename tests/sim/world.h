@@ -122,6 +122,8 @@ struct Links {
     World& world;
     double loss = 0;
     double duplication = 0;
+    // A request that arrives twice is carried out twice, which no network of the product does.
+    bool carries_out_twice = false;
     std::int64_t latency_ns = 1'000'000;
     std::set<std::pair<Place, Place>> cut;  // directed
     std::map<Place, class SimNetwork*> alive;
@@ -138,6 +140,8 @@ class SimNetwork final : public io::Network {
     io::Task<base::Result<io::Message>> call(io::NodeNumber to, std::string method, io::Message request,
                                              base::Instant deadline) override;
     void serve(std::string method, Handler handler) override { handlers_[std::move(method)] = std::move(handler); }
+    // Nothing is served any more; what is under way ends here. Before those go who answer.
+    void stop();
 
  private:
     using Answer = io::Promise<base::Result<io::Message>>;

@@ -45,7 +45,7 @@ Result<void> Node::try_open() {
     db_options.shards = 2;
     db_options.log_bytes = 1u << 20;  // each start reads all of it
     TRY(db, db::Db::open(env, metrics, db_options));
-    auto opened = run(BlockStore::open(env, *db, metrics, options));
+    auto opened = run(LocalBlocks::open(env, *db, metrics, options));
     if (!opened) {
         db.reset();
         return base::fail(opened.error());

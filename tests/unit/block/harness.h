@@ -1,7 +1,7 @@
 // A block store with its local store, on a simulated disk that tests may fill, fail, cut off and damage.
 #pragma once
 
-#include "replication/block/block_store.h"
+#include "replication/block/local_blocks.h"
 #include "src/base/hash.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/support/run_task.h"
@@ -63,7 +63,7 @@ class Node {
     io::Env env;
     base::Metrics metrics;
     std::unique_ptr<db::Db> db;
-    std::unique_ptr<BlockStore> store;
+    std::unique_ptr<LocalBlocks> store;
 
  private:
     test::World& world_;

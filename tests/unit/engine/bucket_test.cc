@@ -261,6 +261,20 @@ TEST_CASE("opening: nothing there, newer format, in use", "[engine]") {
     node.restart();
     CHECK(node.status().node == identity);
     CHECK(node.status().cluster_name == name);
+    // A node of before there were keys takes the id of the key that it is given, and keeps the rest.
+    base::NodeId key;
+    key.bytes.fill(7);
+    auto with_key = node.options();
+    with_key.identify = [key] { return Result<base::NodeId>(key); };
+    node.kill();
+    node.engine = node.try_open(with_key).value();
+    CHECK(node.status().node == key);
+    CHECK(node.status().cluster_name == name);
+    node.restart();
+    CHECK(node.status().node == key);
+    node.kill();
+    with_key.identify = [] { return Result<base::NodeId>(base::fail(Code::corrupted, "no key")); };
+    CHECK(node.try_open(with_key).error().is(Code::corrupted));
 }
 
 }  // namespace

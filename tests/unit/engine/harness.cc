@@ -65,7 +65,7 @@ Task<Result<FileEntry>> rename_object(Engine& engine, BucketId bucket, std::stri
 }
 
 Task<bool> eventually(io::Env& env, std::function<Task<bool>()> holds) {
-    const auto deadline = env.clock.after(std::chrono::seconds(10));
+    const auto deadline = env.clock.after(std::chrono::minutes(2));
     while (!co_await holds()) {
         if (env.clock.now() >= deadline) co_return false;
         co_await env.clock.sleep_for(std::chrono::milliseconds(2));

@@ -26,6 +26,9 @@ TEST_CASE("100 Continue is sent when the handler starts to read") {
         client.send("hi");
         CHECK(client.reply().body == "PUT /x 2 hi");
     }
+    client.send(put("Content-Length: 0\r\nExpect: 100-continue\r\n"));
+    CHECK(client.reply().head == "HTTP/1.1 100 Continue\r\n");
+    CHECK(client.reply().body == "PUT /x 0 ");
     // Not when the body has begun to arrive, nor for other expectations.
     client.send(put("Content-Length: 2\r\nExpect: 100-continue\r\n") + "hi");
     CHECK(client.reply().status() == 200);
@@ -44,11 +47,10 @@ TEST_CASE("a refusal takes the place of 100 Continue") {
     client.half_close();
     CHECK(client.rest().empty());
 
+    // Although nothing is to be sent: whoever expects 100 may mistake what comes behind a final answer.
     RawClient bodiless(server.address());
-    for (int i = 0; i < 2; ++i) {
-        bodiless.send(put("Content-Length: 0\r\nExpect: 100-continue\r\n"));
-        CHECK_FALSE(bodiless.reply().has("Connection: close"));
-    }
+    bodiless.send(put("Content-Length: 0\r\nExpect: 100-continue\r\n"));
+    CHECK(bodiless.reply().has("Connection: close"));
 }
 
 TEST_CASE("an early answer reaches a client that is still sending") {

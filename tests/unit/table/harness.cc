@@ -87,7 +87,7 @@ Coordinator& Cluster::at(sim::Place node) {
 }
 
 base::Result<io::Message> Cluster::ask(sim::Place node, std::string request) {
-    return run(nodes_[node - 1]->replica.serve({std::move(request), {}}));
+    return run(nodes_[node - 1]->replica.serve(node, {std::move(request), {}}));
 }
 
 Reply Cluster::reply(sim::Place node, std::string request) {

@@ -124,6 +124,13 @@ class PassedOn : public RowStore {
                             std::string from, std::size_t row_bytes, RowVisit visit) override {
         return rows_.scan(table, partition, partition_key, std::move(from), row_bytes, std::move(visit));
     }
+    base::Result<void> scan_slice(const Slice& slice, std::string from, SliceVisit visit) override {
+        return rows_.scan_slice(slice, std::move(from), std::move(visit));
+    }
+    io::Task<base::Result<bool>> wipe(Slice slice, std::size_t most) override {
+        return rows_.wipe(std::move(slice), most);
+    }
+    std::uint64_t changes(quorum::Partition partition) const override { return rows_.changes(partition); }
 
  private:
     RowStore& rows_;

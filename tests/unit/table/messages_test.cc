@@ -42,7 +42,7 @@ void refuses_all_but(const std::string& bytes, Decode decode) {
 
 TEST_CASE("bytes of a read request", "[messages]") {
     const auto bytes = encode(kAnyTable, ReadRequest{kKey, true});
-    CHECK(hex_encode(bytes) == "010401" + kKeyHex + "01");
+    CHECK(hex_encode(bytes) == "01040100" + kKeyHex + "01");
     const auto rest = opened(bytes, Operation::read);
     const auto back = decode_read(rest);
     CHECK(back->key == kKey);
@@ -53,7 +53,7 @@ TEST_CASE("bytes of a read request", "[messages]") {
 
 TEST_CASE("bytes of a prepare request", "[messages]") {
     const auto bytes = encode(kAnyTable, PrepareRequest{{kKey, {"p", ""}}, kTag});
-    CHECK(hex_encode(bytes) == "010402" + kTagHex + "02" + kKeyHex + "017000");
+    CHECK(hex_encode(bytes) == "01040200" + kTagHex + "02" + kKeyHex + "017000");
     const auto rest = opened(bytes, Operation::prepare);
     const auto back = decode_prepare(rest);
     CHECK(back->ballot == kTag);
@@ -66,7 +66,7 @@ TEST_CASE("bytes of an accept request", "[messages]") {
     const AcceptRequest request{AcceptKind::write_back, kTag, {{kKey, version, true, {"row", "body"}}}};
     const auto bytes = encode(kAnyTable, request);
     CHECK(hex_encode(bytes) ==
-          "010403"
+          "01040300"
           "03" +
               kTagHex + "01" + kKeyHex + version.hex() +
               "01"
@@ -97,7 +97,7 @@ TEST_CASE("bytes of a range request", "[messages]") {
     RangeQuery query{"pk", "pre", "after", "at", "end", "/", 300, true, 256};
     const auto bytes = encode(kAnyTable, query);
     CHECK(hex_encode(bytes) ==
-          "010404"
+          "01040400"
           "02706b"
           "03707265"
           "056166746572"
@@ -123,9 +123,9 @@ TEST_CASE("bytes of a range request", "[messages]") {
 
 TEST_CASE("bytes of the requests of collection", "[messages]") {
     const CollectRequest request{kKey, kTag};
-    CHECK(hex_encode(encode(kAnyTable, Operation::raise_low, request)) == "010405" + kKeyHex + kTagHex);
+    CHECK(hex_encode(encode(kAnyTable, Operation::raise_low, request)) == "01040500" + kKeyHex + kTagHex);
     const auto bytes = encode(kAnyTable, Operation::collect, request);
-    CHECK(hex_encode(bytes) == "010406" + kKeyHex + kTagHex);
+    CHECK(hex_encode(bytes) == "01040600" + kKeyHex + kTagHex);
     const auto rest = opened(bytes, Operation::collect);
     CHECK(decode_collect(rest)->key == kKey);
     CHECK(decode_collect(rest)->tag == kTag);
@@ -135,13 +135,14 @@ TEST_CASE("bytes of the requests of collection", "[messages]") {
 TEST_CASE("an envelope of another format or operation is refused", "[messages]") {
     CHECK_FALSE(open_envelope(""));
     CHECK_FALSE(open_envelope("\1\4"));
-    CHECK(open_envelope("\1\4\1"));
-    CHECK_FALSE(open_envelope("\2\4\1"));
+    CHECK_FALSE(open_envelope("\1\4\1"));
+    CHECK(open_envelope("\1\4\1\7")->epoch == 7);
+    CHECK_FALSE(open_envelope("\2\4\1\7"));
     for (int operation = 0; operation < 256; ++operation) {
-        const std::string bytes{'\1', '\4', static_cast<char>(operation)};
+        const std::string bytes{'\1', '\4', static_cast<char>(operation), '\7'};
         CHECK(open_envelope(bytes).has_value() == (operation >= 1 && operation <= 6));
     }
-    CHECK_FALSE(open_envelope(std::string("\0\4\1", 3)));
+    CHECK_FALSE(open_envelope(std::string("\0\4\1\7", 4)));
 }
 
 TEST_CASE("bytes of a reply", "[messages]") {

@@ -40,11 +40,36 @@ TEST_CASE("quorums are majorities: any two share a node", "[quorum]") {
         std::vector<io::NodeNumber> numbers;
         for (std::size_t i = 1; i <= nodes; ++i) numbers.push_back(static_cast<io::NodeNumber>(i));
         const auto set = FixedPlacement(numbers, 2).replicas(1);
-        CHECK(set.nodes == numbers);
-        CHECK(set.read_quorum == majorities[nodes - 1]);
-        CHECK(set.write_quorum == majorities[nodes - 1]);
-        CHECK(set.read_quorum + set.write_quorum > nodes);
+        CHECK(set->nodes == numbers);
+        REQUIRE(set->quorums.size() == 1);
+        CHECK(set->quorums[0].members.size() == nodes);
+        CHECK(set->quorums[0].needed == majorities[nodes - 1]);
+        CHECK(2 * set->quorums[0].needed > nodes);
     }
+}
+
+TEST_CASE("a joint quorum is a quorum of each part", "[quorum]") {
+    const ReplicaSet set{2, {1, 2, 3, 4, 5}, {{{0, 1, 2}, 2}, {{2, 3, 4}, 2}}};
+    const auto reached = [&](std::set<std::uint32_t> members) {
+        return set.reached([&](std::uint32_t member) { return members.contains(member); });
+    };
+    CHECK_FALSE(reached({0, 1}));
+    CHECK_FALSE(reached({0, 1, 3}));
+    CHECK_FALSE(reached({3, 4}));
+    CHECK(reached({1, 2, 3}));
+    CHECK(reached({0, 1, 3, 4}));
+    CHECK(set.has(5));
+    CHECK_FALSE(set.has(6));
+}
+
+class Far final : public Distances {
+ public:
+    base::Duration rtt(io::NodeNumber node) const override { return base::Duration(node == 3 ? 0 : 100 - node); }
+    base::Duration p95(io::NodeNumber) const override { return base::Duration(1000); }
+};
+
+TEST_CASE("the nearest come first", "[quorum]") {
+    CHECK(majority_of({1, 2, 3, 4})->nearest_first(Far()) == std::vector<std::uint32_t>{2, 3, 1, 0});
 }
 
 struct Clocked {

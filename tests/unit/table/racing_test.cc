@@ -35,7 +35,7 @@ struct Racing : Parts {
         cluster.plant(1, kKey, std::move(row), std::move(body));
     }
     RowReply read() {
-        const auto answer = cluster.run(replica.serve({encode(kTable, ReadRequest{kKey, true}), {}}));
+        const auto answer = cluster.run(replica.serve(1, {encode(kTable, ReadRequest{kKey, true}), {}}));
         if (!answer) FAIL(answer.error().message);
         return decode_reply(answer->body)->rows.at(0);
     }
@@ -48,7 +48,7 @@ struct Racing : Parts {
         query.partition_key = "p";
         query.with_bodies = true;
         query.row_bytes = 4;
-        const auto answer = cluster.run(replica.serve({encode(kTable, query), {}}));
+        const auto answer = cluster.run(replica.serve(1, {encode(kTable, query), {}}));
         if (!answer) FAIL(answer.error().message);
         const auto reply = decode_range_reply(answer->body);
         return {owned(reply->items.at(0).row), std::string(reply->items.at(0).body)};
@@ -101,7 +101,7 @@ TEST_CASE("a range gives the body of the row that it gives", "[replica]") {
 TEST_CASE("a body that is missing while its row stays is damage", "[replica]") {
     Racing at;
     at.cluster.rows(1).bodies.clear();
-    const auto answer = at.cluster.run(at.replica.serve({encode(kTable, ReadRequest{kKey, true}), {}}));
+    const auto answer = at.cluster.run(at.replica.serve(1, {encode(kTable, ReadRequest{kKey, true}), {}}));
     REQUIRE_FALSE(answer);
     CHECK(answer.error().is(Code::corrupted, base::Subject::row));
 }
