@@ -1,6 +1,5 @@
 #include "replication/company.h"
 
-#include "replication/row_hooks.h"
 #include "src/base/log.h"
 
 namespace larder::engine {
@@ -10,18 +9,8 @@ namespace {
 // How long a start waits for word of layouts before it says so, again and again.
 constexpr auto kWaitTold = std::chrono::seconds(10);
 constexpr auto kLayoutPause = std::chrono::seconds(10);
-constexpr std::string_view kStandingRow = "standing";
 
 }  // namespace
-
-base::Result<std::optional<std::string>> StandingRow::load() {
-    return db_.get(0, kStandingTree, kStandingRow);
-}
-
-io::Task<base::Result<void>> StandingRow::save(std::string record) {
-    return db_.commit(
-        0, [record = std::move(record)](db::Writer& rows) { return rows.put(kStandingTree, kStandingRow, record); });
-}
 
 // The members as the content of a cluster needs to know them. Any of them may have blocks: one that is to give its own
 // up has them until others do.

@@ -2,6 +2,7 @@
 // which layouts are in force, and the mover and the reconciler bring this node's rows up to them. Inside replication/.
 #pragma once
 
+#include "replication/cluster/db_keeper_store.h"
 #include "replication/contacts.h"
 #include "replication/members.h"
 #include "replication/spread/spread_store.h"
@@ -10,17 +11,6 @@
 #include "replication/table/reconciler.h"
 
 namespace larder::engine {
-
-// The durable record of layouts, in the node's own store.
-class StandingRow final : public cluster::KeeperStore {
- public:
-    explicit StandingRow(db::Db& db) : db_(db) {}
-    base::Result<std::optional<std::string>> load() override;
-    io::Task<base::Result<void>> save(std::string record) override;
-
- private:
-    db::Db& db_;
-};
 
 class Company final : public Members {
  public:
@@ -55,7 +45,7 @@ class Company final : public Members {
     db::Db& db_;
     quorum::TagSource& tags_;
     const Contacts& contacts_;
-    StandingRow standing_;
+    cluster::DbKeeperStore standing_;
     std::unique_ptr<cluster::LayoutKeeper> keeper_;
     std::unique_ptr<table::Sync> sync_;
     std::unique_ptr<table::Mover> mover_;

@@ -13,7 +13,7 @@ constexpr db::TreeId kUsageTree = 49;       // bucket id → BucketCount (this s
 constexpr db::TreeId kClockTree = 50;       // "floor" → hybrid time
 constexpr db::TreeId kLostNamesTree = 51;   // tag of the change, key → names that files with several have lost
 constexpr db::TreeId kGarbageTree = 52;     // tag of the change, key → Garbage
-constexpr db::TreeId kStandingTree = 53;    // "standing" → what is known of layouts (cluster/standing.h)
+// 53: what is known of layouts (cluster/db_keeper_store.h)
 
 // What this node's replica counts of a bucket.
 struct BucketCount {

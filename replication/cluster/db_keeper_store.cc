@@ -3,7 +3,7 @@
 namespace larder::cluster {
 
 namespace {
-constexpr db::TreeId kStandingTree = 52;
+constexpr db::TreeId kStandingTree = 53;
 constexpr const char* kKey = "standing";
 }  // namespace
 

@@ -1,4 +1,4 @@
-// The record of a node's keeper in its own store: tree 52, key "standing", shard 0.
+// The record of a node's keeper in its own store: tree 53, key "standing", shard 0.
 #pragma once
 
 #include "replication/cluster/keeper.h"
